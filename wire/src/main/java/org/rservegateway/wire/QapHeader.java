@@ -1,0 +1,52 @@
+package org.rservegateway.wire;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * The header before each QAP1 packet: 16 bytes, four little-endian words: command, length low,
+ * message id, length high ({@code struct phdr} in Rserve's {@code Rsrv.h}).
+ *
+ * @param command the command or response word, all 32 bits
+ * @param length bytes of payload behind the header; a negative number stands for 2<sup>63</sup> or
+ *     more, which no peer can mean
+ * @param messageId what Rserve echoes when {@code msg.id} is enabled, else without a meaning
+ */
+public record QapHeader(int command, long length, int messageId) {
+
+  /** Bytes of a header. */
+  public static final int BYTES = 16;
+
+  private static final int RESPONSE = 0x10000;
+  private static final int OUT_OF_BAND = 0x20000;
+  private static final int OUT_OF_BAND_KIND = 0x0ffff000;
+  private static final int OUT_OF_BAND_SEND = OUT_OF_BAND | 0x1000;
+  private static final int OUT_OF_BAND_MESSAGE = OUT_OF_BAND | 0x2000;
+
+  /** Reads the header at {@code index}; the reader index stays. */
+  public static QapHeader get(ByteBuf in, int index) {
+    long low = in.getUnsignedIntLE(index + 4);
+    long high = in.getIntLE(index + 12);
+    return new QapHeader(in.getIntLE(index), high << 32 | low, in.getIntLE(index + 8));
+  }
+
+  /** Appends this header to {@code out}. */
+  public void writeTo(ByteBuf out) {
+    out.writeIntLE(command).writeIntLE((int) length).writeIntLE(messageId);
+    out.writeIntLE((int) (length >>> 32));
+  }
+
+  /** Whether it answers a command: {@code RESP_OK} or {@code RESP_ERR}. */
+  public boolean isResponse() {
+    return (command & RESPONSE) != 0;
+  }
+
+  /** Whether it is {@code OOB_SEND}: unsolicited, and wants no answer. */
+  public boolean isOutOfBandSend() {
+    return (command & OUT_OF_BAND_KIND) == OUT_OF_BAND_SEND;
+  }
+
+  /** Whether it is {@code OOB_MSG}: R waits for one packet from the client before it goes on. */
+  public boolean isOutOfBandMessage() {
+    return (command & OUT_OF_BAND_KIND) == OUT_OF_BAND_MESSAGE;
+  }
+}
