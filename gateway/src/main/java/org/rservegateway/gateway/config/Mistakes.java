@@ -18,7 +18,7 @@ final class Mistakes {
 
   /** Notes a mistake that is no setting's value: an unknown key, a file that can't be read. */
   void add(String what, String origin, String rule) {
-    found.add(new Mistake(what, "", origin, rule));
+    found.add(new Mistake(what.replaceAll("\\p{Cntrl}", "?"), "", origin, rule));
   }
 
   /** Notes that the value of a setting breaks a rule. */
