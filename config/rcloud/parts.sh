@@ -61,7 +61,7 @@ render_nginx() { # OUTPUT NODE_NUMBER...
 # nginx as we call it; before 1.19.5 it can't be told where to log until it has read its configuration.
 nginx_command() {
   nginx_command=("$NGINX" -c "$1")
-  ! "$NGINX" -h 2>&1 | grep -q -e '-e filename' || nginx_command+=(-e stderr)
+  [[ $("$NGINX" -h 2>&1) != *'-e filename'* ]] || nginx_command+=(-e stderr)
 }
 
 start_nginx() { # NODE_NUMBER...

@@ -12,14 +12,15 @@ PARTS_DIR=$STATE_DIR/parts
 LOG_DIR=$STATE_DIR/log
 STOP_SECONDS=10
 
-# Reads /proc/PID/stat: process_state, process_session, process_start. False if there is no such process, or a dead one.
+# Reads /proc/PID/stat: process_state, process_parent, process_session,
+# process_start. False if there is no such process, or a dead one.
 read_process() {
   local stat
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   # The name, in parentheses, may hold anything.
   # shellcheck disable=SC2086 # split into fields
   set -- ${stat##*) }
-  process_state=$1 process_session=$4 process_start=${20}
+  process_state=$1 process_parent=$2 process_session=$4 process_start=${20}
   [[ $process_state != [ZX] ]]
 }
 
@@ -116,6 +117,14 @@ session_members() {
         ;;
     esac
   done
+}
+
+count_children() { # PID
+  local pid count=0
+  for pid in /proc/[0-9]*; do
+    ! read_process "${pid#/proc/}" || [[ $process_parent != "$1" ]] || count=$((count + 1))
+  done
+  echo "$count"
 }
 
 # Waits until none of the named parts (of all, without names) has a process left; false after SECONDS.
