@@ -1,0 +1,183 @@
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # what other files read and call
+# The processes that `up` started: how they are started, known again, and ended.
+#
+# A bare process id says nothing, because ids come round. A process is ours if
+#   - its environment holds the random mark of this run, which every descendant inherits, also one that
+#     made itself a daemon; or
+#   - it belongs to the session (setsid) of a part whose leader still has the start time we noted; or
+#   - it belongs to such a session, the leader is gone, and it works below our state directory.
+# The second and third are for nginx, which overwrites its environment with its title.
+
+PARTS_DIR=$STATE_DIR/parts
+LOG_DIR=$STATE_DIR/log
+STOP_SECONDS=10
+
+# Reads /proc/PID/stat: process_state, process_parent, process_session,
+# process_start. False if there is no such process, or a dead one.
+read_process() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  # The name, in parentheses, may hold anything.
+  # shellcheck disable=SC2086 # split into fields
+  set -- ${stat##*) }
+  process_state=$1 process_parent=$2 process_session=$4 process_start=${20}
+  [[ $process_state != [ZX] ]]
+}
+
+# A new run: the mark, and the boot it belongs to.
+begin_run() {
+  forget_run
+  mkdir -p "$PARTS_DIR" "$LOG_DIR"
+  RUN_ID=$(random_hex 16)
+  printf '%s %s\n' "$RUN_ID" "$(boot_id)" >"$STATE_DIR/run"
+}
+
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+
+random_hex() { head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }
+
+# False if nothing was started since the machine booted.
+read_run() {
+  local boot
+  RUN_ID=
+  { read -r RUN_ID boot <"$STATE_DIR/run"; } 2>/dev/null || return 1
+  [[ -n $RUN_ID && $boot == "$(boot_id)" ]]
+}
+
+# start_part NAME PORT DIRECTORY COMMAND...: in a session of its own, with its output in its log.
+start_part() {
+  local name=$1 port=$2 directory=$3 log=$LOG_DIR/$1.log
+  shift 3
+  [[ ! -e $log ]] || mv -f "$log" "$log.1"
+  # A shell starts what it puts in the background with SIGINT ignored, and R's system() would pass that on.
+  (cd "$directory" && exec env -u RCLOUD_STATE_DIR --default-signal=INT,QUIT "RSERVE_CLOUD_RUN=$RUN_ID" \
+    setsid "$@") </dev/null >"$log" 2>&1 9>&- &
+  read_process $! || process_start=0
+  printf '%s %s %s\n' $! "$process_start" "$port" >"$PARTS_DIR/$name"
+}
+
+# Reads a part's record: part_pid, part_start, part_port.
+read_part() {
+  { read -r part_pid part_start part_port <"$PARTS_DIR/$1"; } 2>/dev/null
+}
+
+part_is_running() {
+  read_part "$1" && read_process "$part_pid" && [[ $process_start == "$part_start" ]]
+}
+
+# The names of all parts that were started, in the order in which they are shown.
+part_names() {
+  local name
+  [[ -d $PARTS_DIR ]] || return 0
+  for name in gateway nginx build; do
+    [[ ! -e $PARTS_DIR/$name ]] || echo "$name"
+  done
+  (cd "$PARTS_DIR" && printf '%s\n' tunnel-* rserve-* | grep -v '\*' | sort -V -t - -k 2)
+}
+
+any_part_is_running() {
+  local name
+  read_run || return 1
+  for name in $(part_names); do
+    ! part_is_running "$name" || return 0
+  done
+  return 1
+}
+
+# Prints the ids of all processes that are ours; with names of parts, only of these parts' sessions.
+owned_processes() {
+  read_run || return 0
+  {
+    [[ $# -gt 0 ]] || grep -lzxF "RSERVE_CLOUD_RUN=$RUN_ID" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3
+    session_members "$@"
+  } | sort -un
+}
+
+session_members() {
+  local name pid directory
+  local -A leader_lives=()
+  # shellcheck disable=SC2046 # names hold no white space
+  [[ $# -gt 0 ]] || set -- $(part_names)
+  for name; do
+    if part_is_running "$name"; then
+      leader_lives[$part_pid]=yes
+    elif read_part "$name"; then
+      # Another process that has the leader's id by now is a stranger, and so is its session.
+      read_process "$part_pid" || leader_lives[$part_pid]=no
+    fi
+  done
+  for pid in /proc/[0-9]*; do
+    pid=${pid#/proc/}
+    read_process "$pid" || continue
+    case ${leader_lives[$process_session]-} in
+      yes) echo "$pid" ;;
+      no)
+        directory=$(readlink "/proc/$pid/cwd" 2>/dev/null) || continue
+        [[ $directory != "$STATE_DIR"/* ]] || echo "$pid"
+        ;;
+    esac
+  done
+}
+
+count_children() { # PID
+  local pid count=0
+  for pid in /proc/[0-9]*; do
+    ! read_process "${pid#/proc/}" || [[ $process_parent != "$1" ]] || count=$((count + 1))
+  done
+  echo "$count"
+}
+
+# Waits until none of the named parts (of all, without names) has a process left; false after SECONDS.
+wait_until_gone() {
+  local deadline=$((SECONDS + $1))
+  shift
+  while [[ -n $(owned_processes "$@") ]]; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.1
+  done
+}
+
+signal_processes() { # SIGNAL PID...
+  local signal=$1
+  shift
+  [[ $# -eq 0 ]] || kill -s "$signal" "$@" 2>/dev/null
+}
+
+# Ends the named parts with all that they started, or everything. SIGTERM, a bounded wait, SIGKILL.
+stop_parts() {
+  local deadline name
+  # shellcheck disable=SC2046 # process ids
+  signal_processes TERM $(owned_processes "$@")
+  if ! wait_until_gone "$STOP_SECONDS" "$@"; then
+    deadline=$((SECONDS + STOP_SECONDS))
+    while ((SECONDS < deadline)); do
+      # Again and again: a process may have started another meanwhile.
+      # shellcheck disable=SC2046 # process ids
+      signal_processes KILL $(owned_processes "$@")
+      ! wait_until_gone 1 "$@" || break
+    done
+  fi
+  [[ -z $(owned_processes "$@") ]] || return 1
+  for name; do
+    rm -f "$PARTS_DIR/$name"
+  done
+}
+
+# Ends all that a run started and forgets the run; the logs stay.
+stop_everything() {
+  # The gateway first: it answers the requests that are under way before their R goes.
+  if part_is_running gateway; then
+    signal_processes TERM "$part_pid"
+    wait_until_gone "$STOP_SECONDS" gateway
+  fi
+  if ! stop_parts; then
+    # shellcheck disable=SC2046 # process ids
+    complain "these processes could not be ended:" $(owned_processes)
+    return 1
+  fi
+  forget_run
+}
+
+forget_run() {
+  rm -rf "$PARTS_DIR" "$STATE_DIR"/{nodes,nginx,run,token,settings}
+}

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# Runs all tests and adds them up.
+
+passed=0 failed=0 skipped=0
+
+run_tests() { # verify|test
+  local broken=()
+  run_maven "$1" || broken+=("mvn $1")
+  add_maven_reports
+  run_script "$ROOT/config/nginx/render-test" || broken+=("config/nginx/render-test")
+  run_script "$ROOT/config/rcloud/rcloud-test" || broken+=("config/rcloud/rcloud-test")
+
+  echo
+  [[ ${#broken[@]} -eq 0 ]] || complain "failed: $(printf '%s, ' "${broken[@]}" | sed 's/, $//') (see above; Maven's output is in $LOG_DIR/test.log)"
+  ((passed + failed > 0)) || complain "no test ran"
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [[ ${#broken[@]} -eq 0 ]] && ((failed == 0 && passed > 0))
+}
+
+run_maven() {
+  mkdir -p "$LOG_DIR"
+  # Only what runs now counts.
+  rm -rf "$ROOT"/*/target/surefire-reports "$ROOT"/*/target/failsafe-reports
+  say "mvn -B $1 (log: $LOG_DIR/test.log)"
+  (cd "$ROOT" && mvn -B -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
+}
+
+# The reports of surefire and failsafe: one <testsuite> a class, with its counts as attributes.
+add_maven_reports() {
+  local reports=() tests failures errors ignored
+  shopt -s nullglob
+  reports=("$ROOT"/*/target/{surefire,failsafe}-reports/TEST-*.xml)
+  shopt -u nullglob
+  [[ ${#reports[@]} -gt 0 ]] || return 0
+  read -r tests failures errors ignored < <(
+    cat "${reports[@]}" | tr '\n' ' ' | grep -o '<testsuite [^>]*>' | tr ' ' '\n' | tr -d '"' |
+      awk -F = '{ sum[$1] += $2 } END { print sum["tests"] + 0, sum["failures"] + 0, sum["errors"] + 0, sum["skipped"] + 0 }'
+  )
+  failed=$((failed + failures + errors))
+  skipped=$((skipped + ignored))
+  passed=$((passed + tests - failures - errors - ignored))
+}
+
+# A test script's last line is "N passed, M failed, K skipped".
+run_script() {
+  local output code last
+  say "${1#"$ROOT"/}"
+  output=$("$1" 2>&1 </dev/null)
+  code=$?
+  printf '%s\n' "$output"
+  last=${output##*$'\n'}
+  if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+  else
+    return 1
+  fi
+  return "$code"
+}
