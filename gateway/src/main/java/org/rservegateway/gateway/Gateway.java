@@ -1,0 +1,101 @@
+package org.rservegateway.gateway;
+
+import io.netty.resolver.dns.DnsAddressResolverGroup;
+import io.netty.resolver.dns.DnsNameResolverBuilder;
+import io.netty.util.concurrent.Future;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.rservegateway.gateway.client.ClientListener;
+import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.node.NodeDiscovery;
+import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.tunnel.TunnelConnector;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The whole gateway: it owns all parts, starts them in order and ends them in the reverse one. */
+public final class Gateway implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+  private static final long MAINTENANCE_MILLIS = 250;
+  private static final long CLIENTS_LEAVE_MILLIS = 1_000;
+
+  private final EventLoops eventLoops;
+  private final DnsAddressResolverGroup resolvers;
+  private final SessionDispatcher dispatcher;
+  private final NodeDiscovery discovery;
+  private final ClientListener listener;
+  private final Future<?> maintenance;
+
+  private Gateway(GatewayConfig config) throws IOException {
+    eventLoops = new EventLoops(config.eventLoops(Runtime.getRuntime().availableProcessors()));
+    resolvers =
+        new DnsAddressResolverGroup(
+            new DnsNameResolverBuilder()
+                .datagramChannelFactory(eventLoops.datagramChannels())
+                .socketChannelFactory(null));
+    TunnelConnector connector = new TunnelConnector(eventLoops, config, resolvers);
+    dispatcher = new SessionDispatcher(config, connector::open, System::nanoTime);
+    discovery = new NodeDiscovery(eventLoops, config.tunnel(), resolvers, dispatcher);
+    try {
+      listener = new ClientListener(eventLoops, config, dispatcher);
+    } catch (IOException e) {
+      resolvers.close();
+      eventLoops.stop().awaitUninterruptibly();
+      throw e;
+    }
+    discovery.start();
+    maintenance =
+        eventLoops
+            .next()
+            .scheduleWithFixedDelay(
+                dispatcher::maintain,
+                MAINTENANCE_MILLIS,
+                MAINTENANCE_MILLIS,
+                TimeUnit.MILLISECONDS);
+    log.info(
+        "gateway listens on {}, nodes through {} ({})",
+        listener.address(),
+        config.tunnel().proxy(),
+        eventLoops.transport());
+  }
+
+  /**
+   * Starts a gateway.
+   *
+   * @throws IOException if it can't listen, with the address in the message
+   */
+  public static Gateway start(GatewayConfig config) throws IOException {
+    return new Gateway(config);
+  }
+
+  /** Where clients connect. */
+  public InetSocketAddress address() {
+    return listener.address();
+  }
+
+  /** Connections of clients now. */
+  public int clients() {
+    return listener.clients();
+  }
+
+  /** The tunnels of each node now. */
+  public Map<String, SessionDispatcher.TunnelCounts> tunnels() {
+    return dispatcher.tunnels();
+  }
+
+  /** Ends all sessions, with an answer to those who wait for one, and all tunnels. */
+  @Override
+  public void close() {
+    log.info("gateway stops");
+    listener.close();
+    discovery.stop();
+    maintenance.cancel(false);
+    listener.awaitClients(CLIENTS_LEAVE_MILLIS);
+    dispatcher.close("the gateway is being stopped");
+    eventLoops.stop().awaitUninterruptibly();
+    resolvers.close();
+  }
+}

@@ -1,0 +1,78 @@
+package org.rservegateway.gateway.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.rservegateway.gateway.Gateway;
+import org.rservegateway.gateway.config.ConfigException;
+import org.rservegateway.gateway.config.ConfigLoader;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** The gateway's command line. */
+@Command(
+    name = "gateway",
+    mixinStandardHelpOptions = true,
+    description = "Stands in for one Rserve on port 6311, with a cluster of R nodes behind it.")
+public final class Main implements Callable<Integer> {
+
+  private static final int OK = 0;
+  private static final int FAILED = 1;
+  private static final int BAD_CONFIGURATION = 2;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "What differs from the defaults; config/gateway.yaml shows every setting.")
+  private Path config;
+
+  /** Runs the command that {@code arguments} name. */
+  public static void main(String[] arguments) {
+    int code = new CommandLine(new Main()).execute(arguments);
+    if (code != OK) {
+      System.exit(code);
+    }
+  }
+
+  /** Runs the gateway until the process is told to end. */
+  @Override
+  public Integer call() throws InterruptedException {
+    Gateway gateway;
+    try {
+      gateway = Gateway.start(ConfigLoader.load(Optional.ofNullable(config), System.getenv()));
+    } catch (ConfigException e) {
+      System.err.println(e.getMessage());
+      return BAD_CONFIGURATION;
+    } catch (IOException e) {
+      System.err.println(e.getMessage());
+      return FAILED;
+    }
+    CountDownLatch ended = new CountDownLatch(1);
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  gateway.close();
+                  ended.countDown();
+                },
+                "shutdown"));
+    ended.await();
+    return OK;
+  }
+
+  @Command(name = "check-config", description = "Says what is wrong with a configuration file.")
+  int checkConfig(@Parameters(paramLabel = "FILE") Path file) {
+    try {
+      ConfigLoader.load(Optional.of(file), System.getenv());
+      System.out.println(file + ": all right");
+      return OK;
+    } catch (ConfigException e) {
+      System.err.println(e.getMessage());
+      return BAD_CONFIGURATION;
+    }
+  }
+}

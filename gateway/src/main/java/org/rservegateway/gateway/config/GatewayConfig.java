@@ -1,0 +1,164 @@
+package org.rservegateway.gateway.config;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Every setting of the gateway with its default; {@code docs/configuration.md} says what each
+ * means.
+ *
+ * @param threads event loops; 0 chooses by the processors, see {@link #eventLoops}
+ */
+public record GatewayConfig(
+    Listen listen,
+    Timeouts timeouts,
+    Limits limits,
+    Pool pool,
+    Tunnel tunnel,
+    @Default("0") int threads) {
+
+  private static final int MAX_PORT = 65535;
+  private static final int MAX_BACKLOG = 65535;
+  private static final int MAX_SESSIONS_PER_NODE = 1000;
+  private static final int MAX_THREADS = 256;
+
+  /** Everything on the tunnel's path happens within seconds; more is a slip of the unit. */
+  private static final Duration MAX_TUNNEL_TIME = Duration.ofHours(1);
+
+  /** Where clients connect. */
+  public record Listen(
+      @Default("127.0.0.1") String host, @Default("6311") int port, @Default("1024") int backlog) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "listen.host");
+      mistakes.refuseOutside(0, MAX_PORT, port, "listen.port");
+      mistakes.refuseOutside(1, MAX_BACKLOG, backlog, "listen.backlog");
+    }
+  }
+
+  /**
+   * How long things may take.
+   *
+   * @param queue how long a client session waits for an R session; 0 for without an end
+   */
+  public record Timeouts(@Default("30s") Duration queue) {}
+
+  /**
+   * How many there may be at a time.
+   *
+   * @param queue client sessions that wait for an R session
+   */
+  public record Limits(@Default("1000") int queue) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseOutside(0, Integer.MAX_VALUE, queue, "limits.queue");
+    }
+  }
+
+  /**
+   * The tunnels kept to each node.
+   *
+   * @param warm R sessions kept ready on each node
+   * @param maxTunnelAge after which a tunnel is replaced once it is free; 0 for never
+   */
+  public record Pool(
+      @Default("4") int warm,
+      @Default("50") int maxSessionsPerNode,
+      @Default("1h") Duration maxTunnelAge) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseOutside(
+          1, MAX_SESSIONS_PER_NODE, maxSessionsPerNode, "pool.maxSessionsPerNode");
+      mistakes.refuseUnless(warm >= 0, "must be at least 0", "pool.warm");
+      mistakes.refuseUnless(
+          warm <= maxSessionsPerNode,
+          "must be at most pool.maxSessionsPerNode, which is " + maxSessionsPerNode,
+          "pool.warm",
+          "pool.maxSessionsPerNode");
+    }
+  }
+
+  /**
+   * The way to the nodes.
+   *
+   * @param proxy the HTTP server that leads to them
+   * @param token what the node-tunnels ask for; empty for nothing
+   * @param readyTimeout from the connect until the R session is ready
+   * @param nodesInterval between two questions for the list of nodes
+   * @param pingTimeout silence after which a tunnel counts as broken
+   */
+  public record Tunnel(
+      @Default("http://127.0.0.1:8080") URI proxy,
+      @Default("") Secret token,
+      @Default("5s") Duration connectTimeout,
+      @Default("15s") Duration readyTimeout,
+      @Default("2s") Duration nodesInterval,
+      @Default("15s") Duration pingInterval,
+      @Default("45s") Duration pingTimeout) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseUnless(
+          isHttpServer(proxy), "must be http://HOST or http://HOST:PORT", "tunnel.proxy");
+      // It becomes part of an HTTP header: a line break in it would begin another one.
+      mistakes.refuseUnless(
+          token.value().chars().allMatch(c -> c > ' ' && c <= '~'),
+          "must consist of visible ASCII characters without spaces",
+          "tunnel.token");
+      checkTime(mistakes, connectTimeout, "tunnel.connectTimeout");
+      checkTime(mistakes, readyTimeout, "tunnel.readyTimeout");
+      checkTime(mistakes, nodesInterval, "tunnel.nodesInterval");
+      checkTime(mistakes, pingInterval, "tunnel.pingInterval");
+      checkTime(mistakes, pingTimeout, "tunnel.pingTimeout");
+      mistakes.refuseUnless(
+          pingTimeout.compareTo(pingInterval) > 0,
+          "must be longer than tunnel.pingInterval, which is " + SettingType.format(pingInterval),
+          "tunnel.pingTimeout",
+          "tunnel.pingInterval");
+    }
+
+    private static void checkTime(Mistakes mistakes, Duration time, String path) {
+      mistakes.refuseUnless(
+          !time.isZero() && time.compareTo(MAX_TUNNEL_TIME) <= 0,
+          "must be more than 0 and at most " + SettingType.format(MAX_TUNNEL_TIME),
+          path);
+    }
+
+    private static boolean isHttpServer(URI uri) {
+      return "http".equalsIgnoreCase(uri.getScheme())
+          && uri.getHost() != null
+          && uri.getPort() != 0
+          && uri.getPort() <= MAX_PORT
+          && uri.getRawUserInfo() == null
+          && (uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))
+          && uri.getRawQuery() == null
+          && uri.getRawFragment() == null;
+    }
+  }
+
+  /** Every setting at its default. */
+  public static GatewayConfig defaults() {
+    try {
+      return ConfigLoader.load(Optional.empty(), Map.of());
+    } catch (ConfigException e) {
+      throw new IllegalStateException("the defaults break the rules", e);
+    }
+  }
+
+  /**
+   * How many event loops to run. Unless {@code threads} says it: one for each two processors, since
+   * the R processes, the proxy and the node-tunnels often share them.
+   */
+  public int eventLoops(int processors) {
+    return threads > 0 ? threads : Math.max(1, processors / 2);
+  }
+
+  void check(Mistakes mistakes) {
+    listen.check(mistakes);
+    limits.check(mistakes);
+    pool.check(mistakes);
+    tunnel.check(mistakes);
+    mistakes.refuseOutside(0, MAX_THREADS, threads, "threads");
+  }
+}

@@ -1,0 +1,20 @@
+package org.rservegateway.gateway.config;
+
+import java.util.Locale;
+
+/**
+ * One setting.
+ *
+ * @param path such as {@code timeouts.queue}
+ * @param type of the record's component
+ * @param defaultText as the file would spell it
+ */
+record Setting(String path, Class<?> type, String defaultText) {
+
+  static final String VARIABLE_PREFIX = "RCLOUD_";
+
+  /** The environment variable that overrides it: the path in capitals, with an underscore a dot. */
+  String variable() {
+    return VARIABLE_PREFIX + path.replace('.', '_').toUpperCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,145 @@
+package org.rservegateway.gateway.config;
+
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.dataformat.yaml.YAMLParser;
+
+/**
+ * Takes the settings from a YAML file. It follows the parser's tokens, since a tree would have
+ * forgotten the lines and the keys that are there twice.
+ */
+final class YamlSource {
+
+  private final Path file;
+  private final Settings settings;
+  private final Values values;
+  private final Mistakes mistakes;
+  private final Map<String, Integer> lines = new HashMap<>();
+
+  YamlSource(Path file, Settings settings, Values values, Mistakes mistakes) {
+    this.file = file;
+    this.settings = settings;
+    this.values = values;
+    this.mistakes = mistakes;
+  }
+
+  /** Reads the file; what is wrong with it becomes mistakes. */
+  void read() {
+    String text;
+    try {
+      text = Files.readString(file);
+    } catch (NoSuchFileException e) {
+      mistakes.add(file.toString(), "", "there is no such file");
+      return;
+    } catch (CharacterCodingException e) {
+      mistakes.add(file.toString(), "", "must be text in UTF-8");
+      return;
+    } catch (IOException e) {
+      mistakes.add(file.toString(), "", "can't be read: " + e);
+      return;
+    }
+    try (JsonParser parser = YAMLMapper.shared().createParser(text)) {
+      document(parser);
+    } catch (JacksonException e) {
+      int line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
+      mistakes.add(file.toString(), line > 0 ? "line " + line : "", "isn't YAML: " + problem(e));
+    }
+  }
+
+  private void document(JsonParser parser) {
+    JsonToken first = parser.nextToken();
+    if (first == null || isNothing(parser)) {
+      return;
+    }
+    if (first != JsonToken.START_OBJECT) {
+      mistakes.add(file.toString(), line(parser), "must hold settings, each as \"name: value\"");
+      return;
+    }
+    section(parser, "");
+    if (parser.nextToken() != null) {
+      mistakes.add(file.toString(), line(parser), "must hold one document only");
+    }
+  }
+
+  private void section(JsonParser parser, String prefix) {
+    while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+      String name = parser.currentName();
+      String path = prefix + name;
+      int lineNumber = parser.currentTokenLocation().getLineNr();
+      String origin = origin(lineNumber);
+      Integer earlier = lines.putIfAbsent(path, lineNumber);
+      parser.nextToken();
+      if (earlier != null) {
+        mistakes.add(path, origin, "is there twice, first in line " + earlier);
+        parser.skipChildren();
+      } else if (name.contains(".")) {
+        mistakes.add(path, origin, "a name holds no dot: the section and its settings have lines");
+        parser.skipChildren();
+      } else if (settings.sections().contains(path)) {
+        sectionValue(parser, path, origin);
+      } else if (settings.at(path) != null) {
+        settingValue(parser, path, origin);
+      } else {
+        mistakes.add(path, origin, "no such setting" + Suggestion.of(path, knownPaths()));
+        parser.skipChildren();
+      }
+    }
+  }
+
+  private void sectionValue(JsonParser parser, String path, String origin) {
+    if (parser.currentToken() == JsonToken.START_OBJECT) {
+      section(parser, path + ".");
+    } else if (!isNothing(parser)) {
+      mistakes.add(path, origin, "is a section: its settings stand below it, indented");
+      parser.skipChildren();
+    }
+  }
+
+  private void settingValue(JsonParser parser, String path, String origin) {
+    if (((YAMLParser) parser).isCurrentAlias()) {
+      mistakes.add(path, origin, "must be a value of its own, not a YAML alias");
+    } else if (isNothing(parser)) {
+      mistakes.add(path, origin, "has no value; without its line the default holds");
+    } else if (!parser.currentToken().isScalarValue()) {
+      mistakes.add(path, origin, "must be one value");
+      parser.skipChildren();
+    } else {
+      values.set(path, parser.getString(), origin);
+    }
+  }
+
+  /** Whether the value is one that nobody wrote, as of a section whose lines are all comments. */
+  private static boolean isNothing(JsonParser parser) {
+    return parser.currentToken() == JsonToken.VALUE_NULL;
+  }
+
+  private List<String> knownPaths() {
+    return Stream.concat(settings.sections().stream(), settings.all().stream().map(Setting::path))
+        .toList();
+  }
+
+  private String origin(int lineNumber) {
+    return file + " line " + lineNumber;
+  }
+
+  private static String line(JsonParser parser) {
+    return "line " + parser.currentTokenLocation().getLineNr();
+  }
+
+  /** What the parser says without the lines of the file that it quotes: they may hold a secret. */
+  private static String problem(JacksonException e) {
+    return Optional.ofNullable(e.getOriginalMessage()).orElse("").lines().findFirst().orElse("");
+  }
+}

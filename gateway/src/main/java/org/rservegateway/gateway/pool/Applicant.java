@@ -1,0 +1,20 @@
+package org.rservegateway.gateway.pool;
+
+import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.wire.QapGreeting;
+
+/** Whoever waits for an R session. The calls may come on any thread. */
+public interface Applicant {
+
+  /** Whether a greeting is all that it wants for now, if one is known that suits every session. */
+  boolean wantsGreeting();
+
+  /** The greeting is known; the applicant waits no more. */
+  void greetingKnown(QapGreeting greeting);
+
+  /**
+   * A tunnel whose R session waits; the applicant waits no more. It uses the tunnel, or gives it
+   * back to the {@link SessionDispatcher}.
+   */
+  void assigned(Tunnel tunnel);
+}

@@ -1,0 +1,376 @@
+package org.rservegateway.gateway.pool;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.node.Node;
+import org.rservegateway.gateway.node.NodeDirectory;
+import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.gateway.tunnel.TunnelObserver;
+import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.wire.TunnelProtocol;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings client sessions and R sessions together: a bounded FIFO queue of those who wait, the
+ * nodes, and their tunnels. A session goes to the node with the fewest sessions among those that
+ * have an R session waiting.
+ *
+ * <p>All state is under one lock, which is held for microseconds and never around I/O; what follows
+ * from a change is carried out after the lock is released.
+ */
+public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
+
+  private static final Logger log = LoggerFactory.getLogger(SessionDispatcher.class);
+
+  /** Tunnels that are opened to a node at a time for sessions that wait, beyond the warm ones. */
+  private static final int OPENED_AT_A_TIME = 8;
+
+  private static final Comparator<Node> LEAST_LOADED =
+      Comparator.comparingInt(Node::load).thenComparingLong(Node::lastUsed);
+
+  private final Object lock = new Object();
+  private final LongSupplier nanoTime;
+  private final int queueLimit;
+  private final int warm;
+  private final TunnelPool pool;
+  private final Map<String, Node> nodes = new LinkedHashMap<>();
+  private final Deque<Applicant> queue = new ArrayDeque<>();
+  private long sessionsBegun;
+  private boolean closed;
+  private volatile QapGreeting greeting;
+
+  /**
+   * A dispatcher that knows no node yet.
+   *
+   * @param opener opens a tunnel without waiting for it; the observer hears what becomes of it, not
+   *     before the opener has returned
+   * @param nanoTime the clock, as {@link System#nanoTime}
+   */
+  public SessionDispatcher(
+      GatewayConfig config,
+      BiFunction<Node, TunnelObserver, Tunnel> opener,
+      LongSupplier nanoTime) {
+    this.nanoTime = nanoTime;
+    queueLimit = config.limits().queue();
+    warm = config.pool().warm();
+    pool = new TunnelPool(config.pool(), node -> opener.apply(node, this), nanoTime);
+  }
+
+  // ---- for client sessions
+
+  /** What R sessions say first, if that is known and the same for all of them. */
+  public Optional<QapGreeting> greeting() {
+    QapGreeting known = greeting;
+    return known != null && known.isSameForEverySession() ? Optional.of(known) : Optional.empty();
+  }
+
+  /**
+   * Waits for an R session; {@code applicant} may be served before this method returns.
+   *
+   * @return false if it would have to wait and the queue is full
+   */
+  public boolean enqueue(Applicant applicant) {
+    return enqueue(applicant, false);
+  }
+
+  /**
+   * Waits once more, before all others and whatever the queue's length: for a session whose R
+   * session was lost before anything had reached it.
+   */
+  public void enqueueAgain(Applicant applicant) {
+    enqueue(applicant, true);
+  }
+
+  private boolean enqueue(Applicant applicant, boolean again) {
+    List<Runnable> consequences;
+    boolean refused;
+    synchronized (lock) {
+      if (again) {
+        queue.addFirst(applicant);
+      } else {
+        queue.addLast(applicant);
+      }
+      consequences = dispatch();
+      refused = !again && queue.size() > queueLimit && queue.peekLast() == applicant;
+      if (refused) {
+        queue.removeLast();
+      }
+    }
+    consequences.forEach(Runnable::run);
+    return !refused;
+  }
+
+  /**
+   * Waits no more.
+   *
+   * @return false if the applicant has been served meanwhile
+   */
+  public boolean withdraw(Applicant applicant) {
+    synchronized (lock) {
+      return queue.remove(applicant);
+    }
+  }
+
+  /** Gives back a tunnel that was assigned and not used. */
+  public void giveBack(Tunnel tunnel) {
+    change(
+        () -> {
+          // Else its R session is gone meanwhile, and it comes back by itself with the next one.
+          if (tunnel.state() instanceof Tunnel.Ready state) {
+            pool.announce(tunnel, state.rSession().session());
+            idleAgain(tunnel);
+          }
+        });
+  }
+
+  /** How full everything is and what failed last, for the error that a client reads. */
+  public String describe() {
+    synchronized (lock) {
+      String nodeTexts =
+          nodes.values().stream().map(this::describe).collect(Collectors.joining("; "));
+      return "%d waiting; %s"
+          .formatted(queue.size(), nodeTexts.isEmpty() ? "no node is known" : nodeTexts);
+    }
+  }
+
+  private String describe(Node node) {
+    String text =
+        "node %s: %d in use, %d ready, %d opening"
+            .formatted(
+                node.name(),
+                pool.borrowed(node),
+                pool.ready(node),
+                pool.idle(node) - pool.ready(node));
+    return node.isFailing() ? text + ", failing: " + node.lastFailure() : text;
+  }
+
+  /** Tunnels at this moment: their number by node and by what they are good for. */
+  public Map<String, TunnelCounts> tunnels() {
+    synchronized (lock) {
+      Map<String, TunnelCounts> counts = new LinkedHashMap<>();
+      for (Node node : nodes.values()) {
+        int ready = pool.ready(node);
+        counts.put(
+            node.name(), new TunnelCounts(pool.borrowed(node), ready, pool.idle(node) - ready));
+      }
+      return counts;
+    }
+  }
+
+  /**
+   * The tunnels of one node.
+   *
+   * @param inUse whose R session serves a client, or is being replaced after it did
+   * @param ready whose R session waits
+   * @param opening that have none yet
+   */
+  public record TunnelCounts(int inUse, int ready, int opening) {}
+
+  // ---- from tunnels
+
+  @Override
+  public void ready(Tunnel tunnel) {
+    change(
+        () -> {
+          if (tunnel.state() instanceof Tunnel.Ready state
+              && pool.announce(tunnel, state.rSession().session())) {
+            tunnel.node().succeeded();
+            idleAgain(tunnel);
+            tunnel.node().reportedSessions(state.rSession().nodeSessions());
+            greetingIs(state.rSession());
+          }
+        });
+  }
+
+  private void idleAgain(Tunnel tunnel) {
+    release(tunnel);
+    pool.becameReady(tunnel);
+  }
+
+  @Override
+  public void unready(Tunnel tunnel) {
+    change(() -> pool.notReady(tunnel));
+  }
+
+  @Override
+  public void closed(Tunnel tunnel, boolean wasReady, String reason) {
+    change(
+        () -> {
+          Node node = tunnel.node();
+          boolean unexpected = pool.isMember(tunnel) && !closed;
+          release(tunnel);
+          pool.remove(tunnel);
+          if (unexpected && !wasReady) {
+            boolean news = !node.isFailing();
+            node.failed(reason, nanoTime.getAsLong());
+            if (news) {
+              log.warn("node {} can't be used: {}", node.name(), reason);
+            }
+          }
+        });
+  }
+
+  private void release(Tunnel tunnel) {
+    if (pool.isBorrowed(tunnel)) {
+      tunnel.node().sessionEnded();
+    }
+  }
+
+  private void greetingIs(TunnelMessage.Ready rSession) {
+    QapGreeting before = greeting;
+    greeting = rSession.greeting();
+    if (before == null) {
+      log.info("Rserve of node {} greets with {}", rSession.node(), greeting);
+    } else if (before.isSameForEverySession() != greeting.isSameForEverySession()) {
+      log.warn(
+          "Rserve of node {} greets with {}, others with {}: all nodes need the same set-up",
+          rSession.node(),
+          greeting,
+          before);
+    }
+  }
+
+  // ---- from discovery
+
+  @Override
+  public void nodesAre(Set<String> names) {
+    change(
+        () -> {
+          for (Node node : List.copyOf(nodes.values())) {
+            if (!names.contains(node.name()) || isAnonymous(node)) {
+              retire(node);
+            }
+          }
+          for (String name : names) {
+            nodes.computeIfAbsent(name, added -> joined(Node.named(added)));
+          }
+        });
+  }
+
+  @Override
+  public void nodesAreAnonymous() {
+    change(
+        () -> {
+          if (nodes.size() == 1 && isAnonymous(nodes.values().iterator().next())) {
+            return;
+          }
+          List.copyOf(nodes.values()).forEach(this::retire);
+          Node any = Node.anonymous();
+          nodes.put(any.name(), joined(any));
+        });
+  }
+
+  private static boolean isAnonymous(Node node) {
+    return node.tunnelPath().equals(TunnelProtocol.PATH);
+  }
+
+  private static Node joined(Node node) {
+    log.info("node {} joined, by {}", node.name(), node.tunnelPath());
+    return node;
+  }
+
+  private void retire(Node node) {
+    log.info("node {} left; its {} sessions go on", node.name(), node.sessions());
+    node.retire();
+    nodes.remove(node.name());
+    pool.clear(node);
+  }
+
+  // ---- the work itself
+
+  /**
+   * Closes tunnels that are too old or too many, and opens those that are missing. To be called
+   * every second or so: a node that failed is tried again here.
+   */
+  public void maintain() {
+    change(pool::evict);
+  }
+
+  /** Closes all tunnels; nobody is served any more. */
+  public void close(String reason) {
+    synchronized (lock) {
+      closed = true;
+      pool.close(reason);
+    }
+  }
+
+  private void change(Runnable change) {
+    List<Runnable> consequences;
+    synchronized (lock) {
+      change.run();
+      consequences = dispatch();
+    }
+    consequences.forEach(Runnable::run);
+  }
+
+  private List<Runnable> dispatch() {
+    if (closed) {
+      return List.of();
+    }
+    List<Runnable> consequences = new ArrayList<>(1);
+    greeting().ifPresent(known -> greet(known, consequences));
+    while (!queue.isEmpty()) {
+      Tunnel tunnel = borrowFromLeastLoaded();
+      if (tunnel == null) {
+        break;
+      }
+      Applicant applicant = queue.removeFirst();
+      consequences.add(() -> applicant.assigned(tunnel));
+    }
+    openTunnels();
+    return consequences;
+  }
+
+  private void greet(QapGreeting known, List<Runnable> consequences) {
+    queue.removeIf(
+        applicant -> {
+          boolean served = applicant.wantsGreeting();
+          if (served) {
+            consequences.add(() -> applicant.greetingKnown(known));
+          }
+          return served;
+        });
+  }
+
+  private Tunnel borrowFromLeastLoaded() {
+    Node best = null;
+    for (Node node : nodes.values()) {
+      if (pool.hasReady(node) && (best == null || LEAST_LOADED.compare(node, best) < 0)) {
+        best = node;
+      }
+    }
+    if (best == null) {
+      return null;
+    }
+    Tunnel tunnel = pool.borrow(best);
+    if (tunnel == null) {
+      return borrowFromLeastLoaded(); // what seemed ready has just been lost; hasReady is false now
+    }
+    best.sessionBegan(++sessionsBegun);
+    return tunnel;
+  }
+
+  private void openTunnels() {
+    long now = nanoTime.getAsLong();
+    int wanted = Math.max(warm, Math.min(queue.size(), OPENED_AT_A_TIME));
+    for (Node node : nodes.values()) {
+      if (!node.isResting(now)) {
+        // A node that failed gets one try, and not a crowd of them.
+        pool.open(node, node.isFailing() ? Math.min(1, wanted) : wanted);
+      }
+    }
+  }
+}

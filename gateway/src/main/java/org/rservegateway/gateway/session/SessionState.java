@@ -1,0 +1,56 @@
+package org.rservegateway.gateway.session;
+
+import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.wire.TunnelMessage;
+
+/**
+ * Where a client session stands. Each state holds only its own data; its methods are the ways out.
+ *
+ * <pre>
+ *   Arrived ──greeting known──▶ Greeted ──first command──▶ Queued ──tunnel──▶ Bound
+ *      └──────greeting is different for each session───────────────────────────▲ │
+ *                                                       Queued ◀──R unseen────────┘
+ *   any ──CloseReason──▶ Closed
+ * </pre>
+ */
+sealed interface SessionState {
+
+  /** The client waits for the greeting, in the queue. */
+  record Arrived() implements SessionState {
+    Greeted greeted() {
+      return new Greeted();
+    }
+
+    Bound bind(Tunnel tunnel, TunnelMessage.Ready rSession) {
+      return new Bound(tunnel, rSession, 0);
+    }
+  }
+
+  /** The client has its greeting and has not sent a command. It costs no R session. */
+  record Greeted() implements SessionState {
+    Queued queue(long nowNanos) {
+      return new Queued(nowNanos, 0);
+    }
+  }
+
+  /**
+   * The client's first command waits for an R session.
+   *
+   * @param moves R sessions that were lost before anything had reached them
+   */
+  record Queued(long sinceNanos, int moves) implements SessionState {
+    Bound bind(Tunnel tunnel, TunnelMessage.Ready rSession) {
+      return new Bound(tunnel, rSession, moves);
+    }
+  }
+
+  /** An R session serves the client. */
+  record Bound(Tunnel tunnel, TunnelMessage.Ready rSession, int moves) implements SessionState {
+    Queued queueAgain(long nowNanos) {
+      return new Queued(nowNanos, moves + 1);
+    }
+  }
+
+  /** It is over; what still comes from the client is thrown away. */
+  record Closed() implements SessionState {}
+}

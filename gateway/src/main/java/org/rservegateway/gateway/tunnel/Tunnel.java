@@ -1,0 +1,275 @@
+package org.rservegateway.gateway.tunnel;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.EventLoop;
+import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import java.util.function.Consumer;
+import org.rservegateway.gateway.node.Node;
+import org.rservegateway.wire.TunnelMessage;
+
+/**
+ * The gateway's end of one tunnel: which R session it carries, and whom that serves. It decides;
+ * {@link TunnelHandler} translates Netty's events into its calls.
+ *
+ * <p>The order of messages is that of {@code docs/tunnel-protocol.md}. State changes happen on the
+ * tunnel's event loop only; {@link #state()} may be read from anywhere.
+ */
+public final class Tunnel {
+
+  /** What the tunnel is good for. */
+  public sealed interface State {}
+
+  /** The connection, or its R session, is being opened. */
+  record Opening(long nextSession) implements State {}
+
+  /** An R session waits. */
+  public record Ready(TunnelMessage.Ready rSession) implements State {}
+
+  /** The R session serves somebody. */
+  record Serving(TunnelMessage.Ready rSession, RSessionListener listener) implements State {}
+
+  /** The end of the R session has been asked for, and not confirmed. */
+  record Ending(long session) implements State {}
+
+  /** Nothing more comes. */
+  record Closed() implements State {}
+
+  private final Node node;
+  private final EventLoop eventLoop;
+  private final TunnelObserver observer;
+  private final long expiresAtNanos;
+
+  private Channel channel;
+  private volatile State state = new Opening(1);
+  private boolean everReady;
+  private String closeReason;
+
+  /**
+   * A tunnel that is being opened.
+   *
+   * @param expiresAtNanos when it is too old to be used again, in {@link System#nanoTime} time
+   */
+  public Tunnel(Node node, EventLoop eventLoop, TunnelObserver observer, long expiresAtNanos) {
+    this.node = node;
+    this.eventLoop = eventLoop;
+    this.observer = observer;
+    this.expiresAtNanos = expiresAtNanos;
+  }
+
+  /** The node at the other end. */
+  public Node node() {
+    return node;
+  }
+
+  /** Where all of its events happen. */
+  public EventLoop eventLoop() {
+    return eventLoop;
+  }
+
+  /** What the tunnel is good for at this moment. */
+  public State state() {
+    return state;
+  }
+
+  /** Whether an R session waits. */
+  public boolean isReady() {
+    return state instanceof Ready;
+  }
+
+  /** Whether nothing more comes. */
+  public boolean isClosed() {
+    return state instanceof Closed;
+  }
+
+  /** Whether it may be used for another session. */
+  public boolean isUsable(long nowNanos) {
+    return !isClosed() && nowNanos - expiresAtNanos < 0;
+  }
+
+  // ---- what the connection says
+
+  void connected(Channel connection) {
+    channel = connection;
+    if (isClosed()) {
+      connection.close();
+    }
+  }
+
+  void receive(TunnelMessage message) {
+    if (message instanceof TunnelMessage.Ready ready) {
+      becomeReady(ready);
+    } else if (message instanceof TunnelMessage.Ended ended) {
+      rSessionEnded(ended);
+    } else if (message instanceof TunnelMessage.Failed failed) {
+      close("the node can't open an R session: " + failed.reason());
+    } else {
+      close("the node sent a message that only gateways send: " + message.encode());
+    }
+  }
+
+  private void becomeReady(TunnelMessage.Ready ready) {
+    if (!(state instanceof Opening opening) || opening.nextSession != ready.session()) {
+      close("R session " + ready.session() + " became ready out of turn");
+      return;
+    }
+    state = new Ready(ready);
+    everReady = true;
+    observer.ready(this);
+  }
+
+  private void rSessionEnded(TunnelMessage.Ended ended) {
+    State before = state;
+    if (sessionNumber(before) != ended.session()) {
+      close("the end of R session " + ended.session() + " came out of turn");
+      return;
+    }
+    state = new Opening(ended.session() + 1);
+    if (!(before instanceof Ending)) {
+      send(new TunnelMessage.End(ended.session(), "noted"));
+    }
+    setReading(true);
+    if (before instanceof Serving serving) {
+      serving.listener.ended(ended.reachedR(), ended.reason());
+    } else if (before instanceof Ready) {
+      observer.unready(this);
+    }
+  }
+
+  /** Bytes of R's, which this method owns. Those of a session that is over are thrown away. */
+  void receive(ByteBuf bytes) {
+    if (state instanceof Serving serving) {
+      serving.listener.received(bytes);
+    } else {
+      bytes.release();
+    }
+  }
+
+  void receiveCompleted() {
+    if (state instanceof Serving serving) {
+      serving.listener.receiveCompleted();
+    }
+  }
+
+  void writabilityChanged() {
+    if (state instanceof Serving serving) {
+      serving.listener.writabilityChanged();
+    }
+  }
+
+  /** The connection is gone, or never came. */
+  void disconnected(String reason) {
+    State before = state;
+    if (before instanceof Closed) {
+      return;
+    }
+    state = new Closed();
+    String why = closeReason != null ? closeReason : reason;
+    if (before instanceof Serving serving) {
+      serving.listener.lost(why);
+    }
+    observer.closed(this, everReady, why);
+  }
+
+  // ---- what the session wants
+
+  /**
+   * Gives the waiting R session to {@code listener}.
+   *
+   * @return what is known of the R session, or {@code null} if none waits any more
+   */
+  public TunnelMessage.Ready serve(RSessionListener listener) {
+    if (!(state instanceof Ready ready)) {
+      return null;
+    }
+    state = new Serving(ready.rSession, listener);
+    return ready.rSession;
+  }
+
+  /**
+   * Writes bytes toward R; {@link #flush} sends them.
+   *
+   * @param bytes at most {@link org.rservegateway.wire.TunnelProtocol#MAX_DATA_BYTES}; this method
+   *     owns them
+   */
+  public void write(ByteBuf bytes) {
+    channel.write(new BinaryWebSocketFrame(bytes), channel.voidPromise());
+  }
+
+  /**
+   * Writes bytes as {@link #write} does and sends them.
+   *
+   * @param sent is told, on the event loop, whether the connection took them
+   */
+  public void writeAndFlush(ByteBuf bytes, Consumer<Boolean> sent) {
+    channel
+        .writeAndFlush(new BinaryWebSocketFrame(bytes))
+        .addListener(future -> sent.accept(future.isSuccess()));
+  }
+
+  /** Sends what was written. */
+  public void flush() {
+    channel.flush();
+  }
+
+  /** Whether the connection takes more bytes now. */
+  public boolean isWritable() {
+    return channel.isWritable();
+  }
+
+  /** Starts or stops reading from the tunnel: back-pressure against R. */
+  public void setReading(boolean reading) {
+    channel.config().setAutoRead(reading);
+  }
+
+  /** Ends the R session that {@code listener} was given; nothing if it has it no more. */
+  public void end(RSessionListener listener, String reason) {
+    if (state instanceof Serving serving && serving.listener == listener) {
+      long session = serving.rSession.session();
+      state = new Ending(session);
+      send(new TunnelMessage.End(session, reason));
+      setReading(true);
+    }
+  }
+
+  /** Closes the tunnel, from any thread; closing it again does nothing. */
+  public void close(String reason) {
+    if (eventLoop.inEventLoop()) {
+      closeNow(reason);
+    } else {
+      eventLoop.execute(() -> closeNow(reason));
+    }
+  }
+
+  private void closeNow(String reason) {
+    if (isClosed()) {
+      return;
+    }
+    if (closeReason == null) {
+      closeReason = reason;
+    }
+    if (channel == null) {
+      disconnected(reason);
+    } else {
+      channel.close();
+    }
+  }
+
+  private void send(TunnelMessage message) {
+    channel
+        .writeAndFlush(new TextWebSocketFrame(message.encode()))
+        .addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
+  }
+
+  private static long sessionNumber(State state) {
+    if (state instanceof Ready ready) {
+      return ready.rSession.session();
+    }
+    if (state instanceof Serving serving) {
+      return serving.rSession.session();
+    }
+    return state instanceof Ending ending ? ending.session : -1;
+  }
+}

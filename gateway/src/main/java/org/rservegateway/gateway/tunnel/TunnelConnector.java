@@ -1,0 +1,148 @@
+package org.rservegateway.gateway.tunnel;
+
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoop;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
+import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaders;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler;
+import io.netty.handler.codec.http.websocketx.WebSocketVersion;
+import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.resolver.AddressResolverGroup;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.rservegateway.gateway.EventLoops;
+import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.node.Node;
+import org.rservegateway.wire.TunnelProtocol;
+
+/**
+ * Opens tunnels to nodes, through the proxy. {@link #open} returns at once with a tunnel that is
+ * still being opened; its observer hears whether it came.
+ */
+public final class TunnelConnector {
+
+  private static final int HTTP_RESPONSE_BYTES = 16 * 1024;
+  private static final int HTTP_PORT = 80;
+  private static final double AGE_JITTER = 0.2;
+
+  /** Enough for a fast link, little enough for thousands of slow readers. */
+  private static final WriteBufferWaterMark WATER_MARK =
+      new WriteBufferWaterMark(64 * 1024, 256 * 1024);
+
+  private final EventLoops eventLoops;
+  private final GatewayConfig.Tunnel config;
+  private final long maxAgeNanos;
+  private final AddressResolverGroup<InetSocketAddress> resolvers;
+
+  /** A connector to the proxy that {@code config.tunnel().proxy()} names. */
+  public TunnelConnector(
+      EventLoops eventLoops,
+      GatewayConfig config,
+      AddressResolverGroup<InetSocketAddress> resolvers) {
+    this.eventLoops = eventLoops;
+    this.config = config.tunnel();
+    this.maxAgeNanos = config.pool().maxTunnelAge().toNanos();
+    this.resolvers = resolvers;
+  }
+
+  /** A tunnel to {@code node} that is being opened. */
+  public Tunnel open(Node node, TunnelObserver observer) {
+    EventLoop loop = eventLoops.next();
+    Tunnel tunnel = new Tunnel(node, loop, observer, expiry());
+    URI proxy = config.proxy();
+    int port = proxy.getPort() < 0 ? HTTP_PORT : proxy.getPort();
+    ChannelFuture connect =
+        new Bootstrap()
+            .group(loop)
+            .channelFactory(eventLoops.clientChannels())
+            .resolver(resolvers)
+            .option(ChannelOption.TCP_NODELAY, true)
+            .option(ChannelOption.SO_KEEPALIVE, true)
+            .option(
+                ChannelOption.CONNECT_TIMEOUT_MILLIS,
+                Math.toIntExact(config.connectTimeout().toMillis()))
+            .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+            .handler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel channel) {
+                    buildPipeline(channel.pipeline(), tunnel);
+                  }
+                })
+            .connect(proxy.getHost(), port);
+    connect.addListener(
+        future -> {
+          if (!future.isSuccess()) {
+            tunnel.disconnected(String.valueOf(future.cause().getMessage()));
+          }
+        });
+    loop.schedule(
+        () -> {
+          if (tunnel.state() instanceof Tunnel.Opening opening && opening.nextSession() == 1) {
+            tunnel.close("no R session within " + config.readyTimeout().toMillis() + " ms");
+          }
+        },
+        config.readyTimeout().toNanos(),
+        TimeUnit.NANOSECONDS);
+    return tunnel;
+  }
+
+  private void buildPipeline(ChannelPipeline pipeline, Tunnel tunnel) {
+    pipeline
+        .channel()
+        .config()
+        .setRecvByteBufAllocator(
+            new AdaptiveRecvByteBufAllocator(1024, 16 * 1024, TunnelProtocol.MAX_DATA_BYTES));
+    pipeline.addLast("http", new HttpClientCodec());
+    pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
+    pipeline.addLast("webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node())));
+    pipeline.addLast(
+        "silence",
+        new IdleStateHandler(config.pingInterval().toMillis(), 0, 0, TimeUnit.MILLISECONDS));
+    pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed()));
+  }
+
+  private WebSocketClientProtocolConfig handshake(Node node) {
+    HttpHeaders headers = new DefaultHttpHeaders();
+    if (!config.token().value().isEmpty()) {
+      headers.set(TunnelProtocol.TOKEN_HEADER, "Bearer " + config.token().value());
+    }
+    return WebSocketClientProtocolConfig.newBuilder()
+        .webSocketUri(config.proxy().resolve(node.tunnelPath()))
+        .version(WebSocketVersion.V13)
+        .subprotocol(TunnelProtocol.SUBPROTOCOL)
+        .customHeaders(headers)
+        .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
+        .allowExtensions(false)
+        .handleCloseFrames(false)
+        .handshakeTimeoutMillis(config.connectTimeout().toMillis())
+        .build();
+  }
+
+  private int silentIntervalsAllowed() {
+    return Math.toIntExact(
+        (config.pingTimeout().toMillis() + config.pingInterval().toMillis() - 1)
+            / config.pingInterval().toMillis());
+  }
+
+  /** Tunnels that were opened together must not all be too old together. */
+  private long expiry() {
+    if (maxAgeNanos == 0) {
+      return System.nanoTime() + Long.MAX_VALUE / 2;
+    }
+    double jitter = ThreadLocalRandom.current().nextDouble(1 - AGE_JITTER, 1);
+    return System.nanoTime() + (long) (maxAgeNanos * jitter);
+  }
+}

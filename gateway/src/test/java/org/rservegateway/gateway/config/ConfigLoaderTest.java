@@ -1,0 +1,455 @@
+package org.rservegateway.gateway.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ConfigLoaderTest {
+
+  private static final Map<String, String> NO_VARIABLES = Map.of();
+
+  @TempDir private Path directory;
+
+  @Test
+  void withoutFileAndVariablesTheDefaultsHold() throws ConfigException {
+    GatewayConfig config = ConfigLoader.load(Optional.empty(), NO_VARIABLES);
+
+    assertThat(config)
+        .isEqualTo(
+            new GatewayConfig(
+                new GatewayConfig.Listen("127.0.0.1", 6311, 1024),
+                new GatewayConfig.Timeouts(Duration.ofSeconds(30)),
+                new GatewayConfig.Limits(1000),
+                new GatewayConfig.Pool(4, 50, Duration.ofHours(1)),
+                new GatewayConfig.Tunnel(
+                    URI.create("http://127.0.0.1:8080"),
+                    new Secret(""),
+                    Duration.ofSeconds(5),
+                    Duration.ofSeconds(15),
+                    Duration.ofSeconds(2),
+                    Duration.ofSeconds(15),
+                    Duration.ofSeconds(45)),
+                0));
+    assertThat(config).isEqualTo(GatewayConfig.defaults());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "\n\n",
+        "# only a comment\n",
+        "---\n",
+        "{}",
+        "null",
+        "pool:\n",
+        "pool:\n  # warm: 4\n"
+      })
+  void aFileThatSaysNothingLeavesTheDefaults(String yaml) throws Exception {
+    assertThat(load(yaml)).isEqualTo(GatewayConfig.defaults());
+  }
+
+  @Test
+  void aFileHoldsOnlyWhatItChanges() throws Exception {
+    GatewayConfig config = load("pool:\n  warm: 2\ntunnel: {token: s3cret}\nthreads: 3\n");
+
+    assertThat(config.pool()).isEqualTo(new GatewayConfig.Pool(2, 50, Duration.ofHours(1)));
+    assertThat(config.tunnel().token()).isEqualTo(new Secret("s3cret"));
+    assertThat(config.threads()).isEqualTo(3);
+    assertThat(config.listen()).isEqualTo(GatewayConfig.defaults().listen());
+  }
+
+  @Test
+  void aTokenThatLooksLikeANumberStaysAsItIsWritten() throws Exception {
+    assertThat(load("tunnel:\n  token: 0123\n").tunnel().token().value()).isEqualTo("0123");
+    assertThat(load("tunnel:\n  token: 1e5\n").tunnel().token().value()).isEqualTo("1e5");
+    assertThat(load("tunnel:\n  token: true\n").tunnel().token().value()).isEqualTo("true");
+  }
+
+  @Test
+  void aVariableOverridesTheFile() throws Exception {
+    GatewayConfig config =
+        ConfigLoader.load(
+            Optional.of(file("timeouts:\n  queue: 1s\npool:\n  warm: 2\n")),
+            Map.of(
+                "RCLOUD_TIMEOUTS_QUEUE", "7s",
+                "RCLOUD_POOL_MAXSESSIONSPERNODE", "9",
+                "RCLOUD_THREADS", "2",
+                "PATH", "/bin"));
+
+    assertThat(config.timeouts().queue()).isEqualTo(Duration.ofSeconds(7));
+    assertThat(config.pool()).isEqualTo(new GatewayConfig.Pool(2, 9, Duration.ofHours(1)));
+    assertThat(config.threads()).isEqualTo(2);
+  }
+
+  @Test
+  void aVariableOverridesEvenAValueThatCantBeRead() throws Exception {
+    GatewayConfig config =
+        ConfigLoader.load(
+            Optional.of(file("timeouts:\n  queue: soon\n")), Map.of("RCLOUD_TIMEOUTS_QUEUE", "7s"));
+
+    assertThat(config.timeouts().queue()).isEqualTo(Duration.ofSeconds(7));
+  }
+
+  @Test
+  void theVariablesOfTheStartScriptAreNoSettings() throws ConfigException {
+    assertThat(ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_STATE_DIR", "/tmp/x")))
+        .isEqualTo(GatewayConfig.defaults());
+  }
+
+  @Test
+  void allMistakesAreToldAtOnce() throws IOException {
+    Path file =
+        file(
+            """
+            listen:
+              port: 70000
+              hots: 127.0.0.1
+            timeouts:
+              queue: 30 sec
+            pool:
+              warm: 60
+            """);
+
+    ConfigException e =
+        refused(
+            Optional.of(file),
+            Map.of(
+                "RCLOUD_LIMITS_QUEUE", "-1",
+                "RCLOUD_POOL_MAX_SESSIONS_PER_NODE", "9",
+                "RCLOUD_TUNNEL_PINGTIMEOUT", "10s"));
+
+    assertThat(e.getMessage())
+        .isEqualTo(
+            """
+            7 mistakes in the configuration
+              listen.hots (FILE line 3): no such setting; did you mean listen.host?
+              RCLOUD_POOL_MAX_SESSIONS_PER_NODE (environment variable): no such setting; \
+            did you mean RCLOUD_POOL_MAXSESSIONSPERNODE?
+              timeouts.queue = "30 sec" (FILE line 5): \
+            must be a duration such as 500ms, 30s, 5m, 2h, 1d or 0
+              listen.port = "70000" (FILE line 2): must be from 0 to 65535
+              limits.queue = "-1" (environment variable RCLOUD_LIMITS_QUEUE): must be at least 0
+              pool.warm = "60" (FILE line 7): \
+            must be at most pool.maxSessionsPerNode, which is 50
+              tunnel.pingTimeout = "10s" (environment variable RCLOUD_TUNNEL_PINGTIMEOUT): \
+            must be longer than tunnel.pingInterval, which is 15s"""
+                .replace("FILE", file.toString()));
+    assertThat(e.mistakes()).hasSize(7);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          LISTEN_HOST           |            | must name an address
+          LISTEN_PORT           | -1         | from 0 to 65535
+          LISTEN_PORT           | 65536      | from 0 to 65535
+          LISTEN_PORT           | http       | whole number
+          LISTEN_PORT           | 99999999999| at most 2147483647
+          LISTEN_PORT           |            | whole number
+          LISTEN_BACKLOG        | 0          | from 1
+          TIMEOUTS_QUEUE        | 30         | duration such as
+          TIMEOUTS_QUEUE        | 30S        | duration such as
+          TIMEOUTS_QUEUE        | -1s        | duration such as
+          TIMEOUTS_QUEUE        | 1.5h       | duration such as
+          TIMEOUTS_QUEUE        | 366d       | at most 365d
+          TIMEOUTS_QUEUE        | 999999999999d | at most 365d
+          TIMEOUTS_QUEUE        | 9999999999999s| duration such as
+          LIMITS_QUEUE          | -1         | at least 0
+          POOL_WARM             | -1         | at least 0
+          POOL_WARM             | 51         | at most pool.maxSessionsPerNode, which is 50
+          POOL_MAXSESSIONSPERNODE | 0        | from 1 to 1000
+          POOL_MAXSESSIONSPERNODE | 1001     | from 1 to 1000
+          TUNNEL_PROXY          | https://h  | must be http://HOST
+          TUNNEL_PROXY          | h:8080     | must be http://HOST
+          TUNNEL_PROXY          | http:///   | must be
+          TUNNEL_PROXY          | http://h:0 | must be http://HOST
+          TUNNEL_PROXY          | http://h:65536 | must be http://HOST
+          TUNNEL_PROXY          | http://h/a | must be http://HOST
+          TUNNEL_PROXY          | http://h?a | must be http://HOST
+          TUNNEL_PROXY          | http://h#a | must be http://HOST
+          TUNNEL_PROXY          | http://u@h | must be http://HOST
+          TUNNEL_PROXY          | http://a b | must be an address
+          TUNNEL_CONNECTTIMEOUT | 0          | more than 0 and at most 1h
+          TUNNEL_READYTIMEOUT   | 61m        | more than 0 and at most 1h
+          TUNNEL_NODESINTERVAL  | 0s         | more than 0
+          TUNNEL_PINGINTERVAL   | 0ms        | more than 0
+          TUNNEL_PINGTIMEOUT    | 15s        | longer than tunnel.pingInterval, which is 15s
+          THREADS               | -1         | from 0 to 256
+          """)
+  void aValueOutsideItsRuleIsOneMistake(String variable, String value, String rule) {
+    ConfigException e =
+        refused(Optional.empty(), Map.of("RCLOUD_" + variable, value == null ? "" : value));
+
+    assertThat(e.mistakes()).hasSize(1);
+    assertThat(e.mistakes().get(0).rule()).contains(rule);
+    assertThat(e.mistakes().get(0).origin()).isEqualTo("environment variable RCLOUD_" + variable);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0",
+    "0s, 0",
+    "500ms, 500",
+    "30s, 30000",
+    "5m, 300000",
+    "2h, 7200000",
+    "1d, 86400000"
+  })
+  void durationsSayTheirUnit(String text, long millis) throws ConfigException {
+    GatewayConfig config =
+        ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_TIMEOUTS_QUEUE", text));
+
+    assertThat(config.timeouts().queue()).isEqualTo(Duration.ofMillis(millis));
+  }
+
+  @Test
+  void aRuleThatTheDefaultBreaksNamesWhatItWasMeasuredBy() {
+    ConfigException e = refused(Optional.empty(), Map.of("RCLOUD_POOL_MAXSESSIONSPERNODE", "2"));
+
+    assertThat(e.mistakes())
+        .containsExactly(
+            new Mistake(
+                "pool.warm",
+                "\"4\"",
+                "default",
+                "must be at most pool.maxSessionsPerNode, which is 2"));
+  }
+
+  @Test
+  void aSettingIsNotJudgedByAnotherThatIsWrong() {
+    ConfigException e =
+        refused(
+            Optional.empty(),
+            Map.of("RCLOUD_POOL_MAXSESSIONSPERNODE", "many", "RCLOUD_POOL_WARM", "60"));
+
+    assertThat(e.mistakes())
+        .extracting(Mistake::setting)
+        .containsExactly("pool.maxSessionsPerNode");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          timeout: {queue: 5s}        | timeout           | ; did you mean timeouts?
+          pool: {warn: 5}             | pool.warn         | ; did you mean pool.warm?
+          limits: {warm: 5}           | limits.warm       | ; did you mean pool.warm?
+          queue: 5                    | queue             | ; did you mean timeouts.queue or limits.queue?
+          pool: {maxsessionspernode: 5} | pool.maxsessionspernode | ; did you mean pool.maxSessionsPerNode?
+          xyz: 5                      | xyz               |
+          xyz: [1, {a: b}]            | xyz               |
+          """)
+  void anUnknownKeyIsRefusedWithTheNearestKnownOne(String yaml, String key, String suggestion)
+      throws IOException {
+    ConfigException e = refused(yaml);
+
+    assertThat(e.mistakes())
+        .singleElement()
+        .satisfies(
+            mistake -> {
+              assertThat(mistake.setting()).isEqualTo(key);
+              assertThat(mistake.rule())
+                  .isEqualTo("no such setting" + (suggestion == null ? "" : suggestion));
+              assertThat(mistake.origin()).endsWith("gateway.yaml line 1");
+            });
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          'threads: 1\\nthreads: 2'            | threads   | 2 | is there twice, first in line 1
+          'pool: {warm: 1}\\npool: {warm: 2}'  | pool      | 2 | is there twice, first in line 1
+          'pool: {warm: 1, warm: 1}'          | pool.warm | 1 | is there twice, first in line 1
+          'pool.warm: 1'                      | pool.warm | 1 | holds no dot
+          'pool: 5'                           | pool      | 1 | is a section
+          'pool: [1, 2]'                      | pool      | 1 | is a section
+          'pool:\\n  warm: [1, 2]'             | pool.warm | 2 | must be one value
+          'pool:\\n  warm: {a: 1}'             | pool.warm | 2 | must be one value
+          'pool:\\n  warm:'                    | pool.warm | 2 | has no value
+          'listen: {host: &a b}\\ntunnel: {token: *a}' | tunnel.token | 2 | not a YAML alias
+          """)
+  void aMisshapenEntryIsOneMistakeWithItsLine(String yaml, String key, int line, String rule)
+      throws IOException {
+    ConfigException e = refused(yaml.replace("\\n", "\n"));
+
+    assertThat(e.mistakes())
+        .singleElement()
+        .satisfies(
+            mistake -> {
+              assertThat(mistake.setting()).isEqualTo(key);
+              assertThat(mistake.rule()).contains(rule);
+              assertThat(mistake.origin()).endsWith("gateway.yaml line " + line);
+            });
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          just a text             | must hold settings
+          [1, 2]                  | must hold settings
+          'threads: 1\\n---\\na: 1' | must hold one document only
+          'pool: {warm: 1'        | isn't YAML
+          'threads: 1: 2'               | isn't YAML
+          """)
+  void aFileThatHoldsNoSettingsIsRefused(String yaml, String rule) throws IOException {
+    ConfigException e = refused(yaml.replace("\\n", "\n"));
+
+    assertThat(e.mistakes())
+        .singleElement()
+        .satisfies(
+            mistake -> {
+              assertThat(mistake.setting()).endsWith("gateway.yaml");
+              assertThat(mistake.rule()).startsWith(rule).doesNotContain("\n");
+              assertThat(mistake.origin()).matches("line \\d+");
+            });
+  }
+
+  @Test
+  void aFileThatCantBeReadIsAMistakeLikeAnother() throws IOException {
+    Path missing = directory.resolve("missing.yaml");
+    Path latin1 = directory.resolve("latin1.yaml");
+    Files.write(latin1, new byte[] {'#', (byte) 0xe9, '\n'});
+
+    assertThat(refused(Optional.of(missing), Map.of("RCLOUD_THREADS", "x")).mistakes())
+        .extracting(Mistake::setting, Mistake::rule)
+        .contains(tuple(missing.toString(), "there is no such file"))
+        .hasSize(2);
+    assertThat(refused(Optional.of(latin1), NO_VARIABLES)).hasMessageContaining("UTF-8");
+    assertThat(refused(Optional.of(directory), NO_VARIABLES)).hasMessageContaining("can't be read");
+  }
+
+  @Test
+  void noMessageShowsASecret() throws Exception {
+    assertThat(load("tunnel: {token: s3cret}").toString()).contains("token=***");
+    assertThat(GatewayConfig.defaults().toString()).contains("token=,");
+    for (String yaml :
+        List.of(
+            "tunnel: {token: s3cret with a space}",
+            "tunnel: {tokn: s3cret}",
+            "tunnel: {token: x, token: s3cret}",
+            "tunnel: {token: [s3cret]}",
+            "tunnel: {token: s3cret",
+            "tunnel:\n  token: \"s3cret\n",
+            "tunnel:\n  token: s3cret: x\n",
+            "tunnel:\n  token: @s3cret\n",
+            "tunnel:\n  token: *s3cret\n",
+            "tunnel:\n  token: !s3cret x\n",
+            "tunnel:\n  token: \"\\s3cret\"\n",
+            "tunnel: {proxy: 'http://me:s3cret@h'}",
+            "tunnel: {proxy: 'http://me:s3cret@h h'}")) {
+      Optional<Path> file = Optional.of(file(yaml));
+      try {
+        ConfigLoader.load(file, NO_VARIABLES);
+      } catch (ConfigException e) {
+        assertThat(e.toString()).as(yaml).doesNotContain("s3cret");
+      }
+    }
+    assertThat(refused(Optional.empty(), Map.of("RCLOUD_TUNNEL_TOKEN", "s3cret\r\nX: y")))
+        .hasMessageContaining("tunnel.token = ***")
+        .hasMessageNotContaining("s3cret");
+  }
+
+  @Test
+  void aMessageIsOneLineAMistakeWhateverTheKey() throws IOException {
+    ConfigException e = refused("\"a\\nb\\e[31m\": 1\n");
+
+    assertThat(e.getMessage().lines()).hasSize(2);
+    assertThat(e.getMessage()).contains("  a?b?[31m (").doesNotContain("\u001b");
+  }
+
+  @Test
+  void aMessageIsOneLineAMistakeWhateverTheValue() {
+    ConfigException e =
+        refused(Optional.empty(), Map.of("RCLOUD_TIMEOUTS_QUEUE", "1s\n\u001b[31m\""));
+
+    assertThat(e.getMessage().lines()).hasSize(2);
+    assertThat(e.getMessage()).doesNotContain("\u001b");
+  }
+
+  @Test
+  void whateverTheFileHoldsNothingButMistakesComesOfIt() throws IOException {
+    long seed = new Random().nextLong();
+    Random random = new Random(seed);
+    String sample = Files.readString(SampleTest.SAMPLE).replaceAll("(?m)^ *#.*\n", "");
+    for (int i = 0; i < 2000; i++) {
+      StringBuilder yaml = new StringBuilder(sample);
+      for (int j = 0; j <= random.nextInt(4); j++) {
+        String junk = "\u0000\t\n :-{}[]&*!|>'\"%@`#,?x0\u00e9\ud83d";
+        int at = random.nextInt(yaml.length());
+        yaml.replace(
+            at,
+            Math.min(yaml.length(), at + random.nextInt(3)),
+            junk.substring(random.nextInt(junk.length())).substring(0, 1));
+      }
+      Path file = file(yaml.toString().replace("\ud83d", "x"));
+      try {
+        ConfigLoader.load(Optional.of(file), NO_VARIABLES);
+      } catch (ConfigException e) {
+        assertThat(e.mistakes()).as("seed %d: %s", seed, yaml).isNotEmpty();
+      } catch (RuntimeException e) {
+        throw new AssertionError("seed " + seed + ": " + yaml, e);
+      }
+    }
+  }
+
+  @Test
+  void eachSettingHasAVariableOfItsOwn() {
+    assertThat(Settings.of(GatewayConfig.class).all())
+        .extracting(Setting::variable)
+        .doesNotHaveDuplicates()
+        .contains("RCLOUD_TIMEOUTS_QUEUE", "RCLOUD_POOL_MAXSESSIONSPERNODE", "RCLOUD_THREADS");
+  }
+
+  @Test
+  void oneEventLoopServesTwoProcessorsUnlessTheirNumberIsSet() {
+    GatewayConfig config = GatewayConfig.defaults();
+
+    assertThat(Arrays.stream(new int[] {1, 2, 3, 4, 16}).map(config::eventLoops))
+        .containsExactly(1, 1, 1, 2, 8);
+    assertThatThrownBy(() -> load("threads: 257")).isInstanceOf(ConfigException.class);
+  }
+
+  private GatewayConfig load(String yaml) throws IOException, ConfigException {
+    return ConfigLoader.load(Optional.of(file(yaml)), NO_VARIABLES);
+  }
+
+  private ConfigException refused(String yaml) throws IOException {
+    return refused(Optional.of(file(yaml)), NO_VARIABLES);
+  }
+
+  private static ConfigException refused(Optional<Path> file, Map<String, String> environment) {
+    ConfigException e =
+        catchThrowableOfType(ConfigException.class, () -> ConfigLoader.load(file, environment));
+    assertThat(e).isNotNull();
+    return e;
+  }
+
+  private Path file(String yaml) throws IOException {
+    return Files.writeString(directory.resolve("gateway.yaml"), yaml);
+  }
+}

@@ -1,0 +1,420 @@
+package org.rservegateway.gateway.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.rservegateway.gateway.session.EmbeddedClient.eval;
+import static org.rservegateway.gateway.session.EmbeddedClient.hex;
+import static org.rservegateway.gateway.session.EmbeddedClient.ok;
+import static org.rservegateway.gateway.session.EmbeddedClient.packet;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.rservegateway.gateway.client.ClientHandler;
+import org.rservegateway.gateway.tunnel.EmbeddedCluster;
+import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.TunnelMessage;
+
+class ClientSessionTest {
+
+  private static final String GREETING = "Rsrv0103QAP1\r\n\r\n--------------\r\n";
+  private static final int RESP_ERR = 0x10002;
+  private static final int OOB_MSG = 0x22000;
+
+  private final EmbeddedCluster cluster =
+      new EmbeddedCluster(
+          Map.of(
+              "RCLOUD_POOL_WARM", "1",
+              "RCLOUD_POOL_MAXSESSIONSPERNODE", "2",
+              "RCLOUD_LIMITS_QUEUE", "1"));
+
+  @AfterEach
+  void close() {
+    cluster.close();
+  }
+
+  @Test
+  void clientIsGreetedAtOnceAndCostsNoRSession() {
+    Far far = readyNode();
+
+    EmbeddedClient client = new EmbeddedClient(cluster);
+
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    assertThat(far.tunnel().isReady()).isTrue();
+  }
+
+  @Test
+  void clientThatComesBeforeAnyNodeIsGreetedWhenThereIsOne() {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    assertThat(client.receivedText()).isEmpty();
+
+    Far far = readyNode();
+
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    assertThat(far.tunnel().isReady()).isTrue();
+  }
+
+  @Test
+  void commandSentBeforeTheGreetingIsServedAfterIt() {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    client.sends(eval(4));
+
+    Far far = readyNode();
+
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    assertThat(far.received()).isEqualTo(hex(eval(4)));
+  }
+
+  @Test
+  void noRSessionIsTakenBeforeTheFirstHeaderIsWhole() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+    ByteBuf command = eval(5);
+
+    for (int i = 0; i < QapHeader.BYTES - 1; i++) {
+      client.sends(command.readRetainedSlice(1));
+      assertThat(far.tunnel().isReady()).isTrue();
+    }
+    client.sends(command);
+
+    assertThat(far.received()).isEqualTo(hex(eval(5)));
+  }
+
+  @Test
+  void bytesPassBothWaysAsTheyCame() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+
+    client.sends(eval(7));
+    far.sends(ok(9).readSlice(20).retain());
+    far.sends(Unpooled.buffer().writeZero(5));
+    client.sends(Unpooled.wrappedBuffer(eval(1), eval(2)));
+
+    assertThat(far.received()).isEqualTo(hex(eval(7)) + hex(eval(1)) + hex(eval(2)));
+    assertThat(client.received()).isEqualTo(hex(ok(9)));
+  }
+
+  @Test
+  void clientThatLeavesEndsItsRSessionAndTheNextOneGetsAnother() {
+    Far far = readyNode();
+    EmbeddedClient first = boundClient(far);
+
+    first.leaves();
+    assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "client gone"));
+    far.sends(ok(4)); // was on its way
+    EmbeddedClient second = greetedClient();
+    second.sends(eval(8));
+    assertThat(far.received()).isEmpty();
+    far.ended(true);
+    far.ready();
+
+    assertThat(far.received()).isEqualTo(hex(eval(8)));
+    assertThat(second.received()).isEmpty();
+  }
+
+  @Test
+  void sessionWhoseRSessionDiedUnseenGetsAnother() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+    client.sends(eval(8));
+    assertThat(far.received()).isEqualTo(hex(eval(8)));
+
+    far.ended(false);
+    assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "noted"));
+    far.ready();
+
+    assertThat(far.received()).isEqualTo(hex(eval(8)));
+    assertThat(client.received()).isEmpty();
+    far.sends(ok(3));
+    assertThat(client.received()).isEqualTo(hex(ok(3)));
+  }
+
+  @Test
+  void sessionIsMovedOnlyAFewTimes() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+    client.sends(eval(8));
+    for (int i = 0; i < 3; i++) {
+      far.received();
+      far.ended(false);
+      far.message();
+      far.ready();
+    }
+    far.received();
+
+    far.ended(false);
+    far.message();
+
+    assertThat(client.receivedText()).contains("R ended the session");
+  }
+
+  @Test
+  void requestWhoseRDiedIsAnsweredWithConnectionBroken() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    client.sends(eval(8));
+    far.received();
+
+    far.ended(true);
+    far.message();
+
+    assertError(client, 0x42, "R ended the session: R closed the connection");
+  }
+
+  @Test
+  void requestWhoseTunnelBrokeIsAnsweredWithConnectionBroken() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    client.sends(eval(8));
+    far.received();
+
+    far.breaks();
+
+    assertError(client, 0x42, "the connection to the R node broke");
+  }
+
+  @Test
+  void idleClientWhoseRDiedIsJustClosed() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+
+    far.ended(true);
+    far.message();
+
+    assertThat(client.received()).isEmpty();
+    assertThat(client.isConnected()).isFalse();
+  }
+
+  @Test
+  void noErrorFollowsAResponseThatWasCut() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    client.sends(eval(8));
+    far.received();
+    far.sends(ok(100).readSlice(50).retain());
+    assertThat(client.received()).hasSize(100);
+
+    far.breaks();
+
+    assertThat(client.received()).isEmpty();
+    assertThat(client.isConnected()).isFalse();
+  }
+
+  @Test
+  void answerToAnOutOfBandMessageIsNoCommand() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    client.sends(eval(8));
+    far.sends(packet(OOB_MSG, 4));
+    client.sends(packet(OOB_MSG, 4));
+    far.sends(ok(4));
+    far.received();
+    client.received();
+
+    far.ended(true); // nothing is outstanding, so nothing is answered
+    far.message();
+
+    assertThat(client.received()).isEmpty();
+    assertThat(client.isConnected()).isFalse();
+  }
+
+  @Test
+  void sessionThatFindsTheQueueFullIsToldSo() {
+    readyNode();
+    cluster.allReady();
+    boundClients(2);
+    greetedClient().sends(eval(1));
+    EmbeddedClient refused = greetedClient();
+
+    refused.sends(eval(1));
+
+    assertError(refused, 0x50, "all R sessions are in use: 1 waiting; node a: 2 in use");
+    cluster.tunnels().forEach(Far::received);
+  }
+
+  @Test
+  void sessionThatWaitedTooLongIsToldSo() {
+    readyNode();
+    boundClients(2);
+    EmbeddedClient waiting = greetedClient();
+    waiting.sends(eval(1));
+
+    waiting.waits(Duration.ofSeconds(29));
+    assertThat(waiting.received()).isEmpty();
+    waiting.waits(Duration.ofSeconds(1));
+
+    assertError(waiting, 0x50, "no R session became free within timeouts.queue, 30000 ms");
+    cluster.tunnels().forEach(Far::received);
+  }
+
+  @Test
+  void clientThatLeavesTheQueueIsNotServed() {
+    Far far = readyNode();
+    boundClients(2);
+    EmbeddedClient waiting = greetedClient();
+    waiting.sends(eval(1));
+    waiting.leaves();
+    cluster.tunnels().forEach(Far::received);
+
+    cluster.tunnels().forEach(tunnel -> tunnel.ended(true));
+    cluster.tunnels().forEach(Far::message);
+    cluster.allReady();
+
+    assertThat(cluster.tunnels()).allMatch(tunnel -> tunnel.tunnel().isReady());
+    assertThat(far.received()).isEmpty();
+  }
+
+  @Test
+  void whatIsNoCommandIsRefusedAndCostsNoRSession() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+
+    client.sends(
+        Unpooled.copiedBuffer("GET / HTTP/1.1\r\nHost: x\r\n\r\n", StandardCharsets.US_ASCII));
+
+    assertError(client, 0x4a, "0x20544547 is no command of QAP1");
+    assertThat(far.tunnel().isReady()).isTrue();
+  }
+
+  @Test
+  void absurdLengthIsRefused() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+    ByteBuf header = Unpooled.buffer();
+    new QapHeader(3, -1, 0).writeTo(header);
+
+    client.sends(header);
+
+    assertError(client, 0x4b, "a packet of 18446744073709551615 bytes");
+    assertThat(far.tunnel().isReady()).isTrue();
+  }
+
+  @Test
+  void greetingThatAsksForALoginIsThatOfTheClientsOwnRSession() {
+    cluster.dispatcher().nodesAre(Set.of("a"));
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    Far far = cluster.tunnels().get(0);
+    String challenge = "Rsrv0103QAP1ARucKx/y\r\n------\r\n\r\n";
+
+    far.ready(QapGreeting.of(challenge.getBytes(StandardCharsets.US_ASCII)), 0);
+
+    assertThat(client.receivedText()).isEqualTo(challenge);
+    assertThat(far.tunnel().isReady()).isFalse();
+  }
+
+  @Test
+  void tunnelIsReadOnlyWhileTheClientReads() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+
+    setWritable(client.channel(), false);
+    assertThat(far.channel().config().isAutoRead()).isFalse();
+
+    setWritable(client.channel(), true);
+    assertThat(far.channel().config().isAutoRead()).isTrue();
+  }
+
+  @Test
+  void clientIsReadOnlyWhileTheTunnelTakesBytes() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+
+    setWritable(far.channel(), false);
+    assertThat(client.channel().config().isAutoRead()).isFalse();
+
+    setWritable(far.channel(), true);
+    assertThat(client.channel().config().isAutoRead()).isTrue();
+  }
+
+  @Test
+  void tunnelIsReadAgainAfterASlowReaderLeft() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    setWritable(client.channel(), false);
+
+    client.leaves();
+    far.message();
+
+    assertThat(far.channel().config().isAutoRead()).isTrue();
+  }
+
+  @Test
+  void clientInTheQueueIsReadUpToABound() {
+    readyNode();
+    boundClients(2);
+    EmbeddedClient waiting = greetedClient();
+
+    waiting.sends(packet(3, HeldBytes.LIMIT));
+
+    assertThat(waiting.channel().config().isAutoRead()).isFalse();
+    waiting.leaves();
+    cluster.tunnels().forEach(Far::received);
+  }
+
+  @Test
+  void shutdownAnswersWhoWaitsForAnAnswer() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    client.sends(eval(8));
+    far.received();
+
+    client.channel().pipeline().get(ClientHandler.class).session().shutdown();
+
+    assertError(client, 0x64, "the gateway is being stopped");
+    far.message();
+  }
+
+  private static void setWritable(EmbeddedChannel channel, boolean writable) {
+    channel.unsafe().outboundBuffer().setUserDefinedWritability(1, writable);
+    channel.runPendingTasks();
+  }
+
+  /** The node "a" with one R session that waits. */
+  private Far readyNode() {
+    cluster.dispatcher().nodesAre(Set.of("a"));
+    Far far = cluster.tunnels().get(0);
+    far.ready();
+    return far;
+  }
+
+  private EmbeddedClient greetedClient() {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    return client;
+  }
+
+  /** A client that has had its first answer from {@code far}. */
+  private EmbeddedClient boundClient(Far far) {
+    EmbeddedClient client = greetedClient();
+    client.sends(eval(4));
+    assertThat(far.received()).isEqualTo(hex(eval(4)));
+    far.sends(ok(4));
+    assertThat(client.received()).isEqualTo(hex(ok(4)));
+    return client;
+  }
+
+  private void boundClients(int count) {
+    for (int i = 0; i < count; i++) {
+      greetedClient().sends(eval(4));
+      cluster.allReady();
+      cluster.tunnels().forEach(Far::received);
+    }
+  }
+
+  private static void assertError(EmbeddedClient client, int code, String text) {
+    String received = client.receivedText();
+    assertThat(received).contains(text);
+    ByteBuf bytes = Unpooled.copiedBuffer(received, StandardCharsets.ISO_8859_1);
+    QapHeader header = QapHeader.get(bytes, 0);
+    assertThat(header.command()).isEqualTo(RESP_ERR | code << 24);
+    assertThat(header.length()).isEqualTo(bytes.readableBytes() - QapHeader.BYTES);
+    assertThat(client.isConnected()).isFalse();
+  }
+}

@@ -1,0 +1,175 @@
+package org.rservegateway.gateway.tunnel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import org.rservegateway.gateway.config.ConfigException;
+import org.rservegateway.gateway.config.ConfigLoader;
+import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.node.Node;
+import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.wire.TunnelMessage;
+
+/**
+ * A dispatcher whose tunnels are embedded channels: the test plays the nodes, and time passes only
+ * when the test says so.
+ */
+public final class EmbeddedCluster implements AutoCloseable {
+
+  /** What an Rserve without a password says. */
+  public static final QapGreeting OPEN_GREETING =
+      QapGreeting.of("Rsrv0103QAP1\r\n\r\n--------------\r\n".getBytes(StandardCharsets.US_ASCII));
+
+  private final AtomicLong nanos = new AtomicLong();
+  private final List<Far> tunnels = new ArrayList<>();
+  private final SessionDispatcher dispatcher;
+
+  /** A cluster with the settings that {@code environment} names, all others at their defaults. */
+  public EmbeddedCluster(Map<String, String> environment) {
+    GatewayConfig config;
+    try {
+      config = ConfigLoader.load(Optional.empty(), environment);
+    } catch (ConfigException e) {
+      throw new IllegalArgumentException(e);
+    }
+    dispatcher = new SessionDispatcher(config, this::open, nanos::get);
+  }
+
+  private Tunnel open(Node node, TunnelObserver observer) {
+    EmbeddedChannel channel = new EmbeddedChannel();
+    Tunnel tunnel = new Tunnel(node, channel.eventLoop(), observer, Duration.ofHours(1).toNanos());
+    channel.pipeline().addLast(new TunnelHandler(tunnel, 3));
+    tunnels.add(new Far(tunnel, channel));
+    return tunnel;
+  }
+
+  public SessionDispatcher dispatcher() {
+    return dispatcher;
+  }
+
+  /** Lets the dispatcher's time pass. */
+  public void pass(Duration time) {
+    nanos.addAndGet(time.toNanos());
+    dispatcher.maintain();
+  }
+
+  /** Tunnels that were ever opened, in order, those that are closed too. */
+  public List<Far> tunnels() {
+    return tunnels;
+  }
+
+  /** Open tunnels to the node of this name. */
+  public List<Far> open(String node) {
+    return tunnels.stream()
+        .filter(far -> far.channel.isOpen() && far.tunnel.node().name().equals(node))
+        .toList();
+  }
+
+  /** All tunnels that are open and have no R session get one. */
+  public void allReady() {
+    for (Far far : List.copyOf(tunnels)) {
+      if (far.channel.isOpen() && far.tunnel.state() instanceof Tunnel.Opening) {
+        far.ready();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    dispatcher.close("the test is over");
+    for (Far far : tunnels) {
+      assertThat(far.channel.finishAndReleaseAll()).as("bytes that nobody looked at").isFalse();
+    }
+  }
+
+  /** The node's end of a tunnel. */
+  public static final class Far {
+
+    private final Tunnel tunnel;
+    private final EmbeddedChannel channel;
+    private long session;
+
+    Far(Tunnel tunnel, EmbeddedChannel channel) {
+      this.tunnel = tunnel;
+      this.channel = channel;
+    }
+
+    public Tunnel tunnel() {
+      return tunnel;
+    }
+
+    public EmbeddedChannel channel() {
+      return channel;
+    }
+
+    public void ready() {
+      ready(OPEN_GREETING, 0);
+    }
+
+    /** The next R session is ready. */
+    public void ready(QapGreeting greeting, int sessionsOnNode) {
+      session++;
+      says(
+          new TunnelMessage.Ready(
+              session, tunnel.node().name(), 4000 + session, sessionsOnNode, greeting));
+    }
+
+    /** R ended. */
+    public void ended(boolean reachedR) {
+      says(new TunnelMessage.Ended(session, reachedR, "R closed the connection"));
+    }
+
+    public void says(TunnelMessage message) {
+      channel.writeInbound(new TextWebSocketFrame(message.encode()));
+    }
+
+    /** R sends bytes. */
+    public void sends(ByteBuf bytes) {
+      channel.writeInbound(new BinaryWebSocketFrame(bytes));
+    }
+
+    /** The connection breaks. */
+    public void breaks() {
+      channel.close();
+    }
+
+    /** All bytes that R was sent since the last call, as hexadecimal digits. */
+    public String received() {
+      ByteBuf all = Unpooled.buffer();
+      while (channel.outboundMessages().peek() instanceof BinaryWebSocketFrame) {
+        WebSocketFrame frame = channel.readOutbound();
+        all.writeBytes(frame.content());
+        frame.release();
+      }
+      assertThat(channel.outboundMessages()).as("only bytes of R's").isEmpty();
+      return ByteBufUtil.hexDump(all);
+    }
+
+    /** The next control message that the gateway sent, or null. */
+    public TunnelMessage message() {
+      WebSocketFrame frame = channel.readOutbound();
+      if (frame == null) {
+        return null;
+      }
+      try {
+        return TunnelMessage.decode(((TextWebSocketFrame) frame).text());
+      } finally {
+        frame.release();
+      }
+    }
+  }
+}

@@ -1,0 +1,54 @@
+package org.rservegateway.node;
+
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** What was seen of this node's Rserve, and what the node does now. Safe for all threads. */
+final class NodeHealth {
+
+  private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  private record Seen(boolean answered, String failure, long atNanos) {}
+
+  private final AtomicInteger tunnels = new AtomicInteger();
+  private final AtomicInteger sessions = new AtomicInteger();
+  private volatile Seen seen;
+
+  /** Rserve opened an R session. */
+  void rserveAnswered() {
+    seen = new Seen(true, "", System.nanoTime());
+  }
+
+  /** Rserve did not open an R session. */
+  void rserveFailed(String reason) {
+    seen = new Seen(false, reason, System.nanoTime());
+  }
+
+  /** Whether that was seen so lately that nobody need look again. */
+  boolean isFresh() {
+    Seen last = seen;
+    return last != null && System.nanoTime() - last.atNanos < FRESH_NANOS;
+  }
+
+  /** Whether Rserve answered when it was seen last. */
+  boolean isUp() {
+    Seen last = seen;
+    return last != null && last.answered;
+  }
+
+  /** Why Rserve failed when it was seen last; empty if it did not. */
+  String failure() {
+    Seen last = seen;
+    return last == null ? "" : last.failure;
+  }
+
+  /** Tunnels that are open. */
+  AtomicInteger tunnels() {
+    return tunnels;
+  }
+
+  /** R sessions that serve a client. */
+  AtomicInteger sessions() {
+    return sessions;
+  }
+}

@@ -1,0 +1,107 @@
+package org.rservegateway.node;
+
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A node-tunnel: it owns the event loops and the listener, and ends them. */
+public final class NodeTunnel implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(NodeTunnel.class);
+  private static final Duration PING_INTERVAL = Duration.ofSeconds(15);
+  private static final long STOP_MILLIS = 1_000;
+  private static final int BAD_CONFIGURATION = 2;
+
+  private final EventLoopGroup eventLoops;
+  private final TunnelListener listener;
+
+  private NodeTunnel(NodeTunnelConfig config, Duration pingInterval) throws IOException {
+    boolean epoll = Epoll.isAvailable();
+    // R has the processors; the node-tunnel only passes bytes on.
+    int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+    eventLoops =
+        new MultiThreadIoEventLoopGroup(
+            threads,
+            new DefaultThreadFactory("event-loop"),
+            epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    NodeHealth health = new NodeHealth();
+    RSessionOpener opener =
+        new RSessionOpener(
+            config.rservePort(),
+            config.warmUp(),
+            epoll ? EpollSocketChannel::new : NioSocketChannel::new,
+            health);
+    try {
+      listener =
+          new TunnelListener(
+              config,
+              eventLoops,
+              epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
+              opener,
+              health,
+              pingInterval);
+    } catch (IOException e) {
+      stopEventLoops();
+      throw e;
+    }
+    log.info(
+        "node-tunnel {} listens on {}, Rserve 127.0.0.1:{}",
+        config.name(),
+        listener.address(),
+        config.rservePort());
+  }
+
+  /**
+   * Starts a node-tunnel.
+   *
+   * @param pingInterval silence after which a gateway is asked whether it lives
+   * @throws IOException if it can't listen, with the address in the message
+   */
+  public static NodeTunnel start(NodeTunnelConfig config, Duration pingInterval)
+      throws IOException {
+    return new NodeTunnel(config, pingInterval);
+  }
+
+  /** Where gateways connect. */
+  public InetSocketAddress address() {
+    return listener.address();
+  }
+
+  /** Ends all tunnels, with their R sessions. */
+  @Override
+  public void close() {
+    listener.close();
+    stopEventLoops();
+  }
+
+  private void stopEventLoops() {
+    eventLoops.shutdownGracefully(0, STOP_MILLIS, TimeUnit.MILLISECONDS).awaitUninterruptibly();
+  }
+
+  /** Runs until the process is told to end; {@link NodeTunnelConfig} names the settings. */
+  public static void main(String[] arguments) {
+    try {
+      NodeTunnel nodeTunnel = start(NodeTunnelConfig.of(System.getenv()), PING_INTERVAL);
+      Runtime.getRuntime().addShutdownHook(new Thread(nodeTunnel::close, "shutdown"));
+    } catch (IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.exit(BAD_CONFIGURATION);
+    } catch (IOException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+}

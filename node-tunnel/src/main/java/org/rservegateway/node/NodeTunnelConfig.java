@@ -1,0 +1,101 @@
+package org.rservegateway.node;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The settings of a node-tunnel, all of them from the environment.
+ *
+ * @param name the node's name in logs and messages ({@code NODE_NAME}; the host's name)
+ * @param host where it listens ({@code NODE_TUNNEL_HOST}; 127.0.0.1)
+ * @param port where it listens ({@code NODE_TUNNEL_PORT}; 8000), 0 for any that is free
+ * @param rservePort of its Rserve on 127.0.0.1 ({@code RSERVE_PORT}; 6311)
+ * @param token that gateways must bring; empty for none ({@code TUNNEL_TOKEN})
+ * @param warmUp an R expression that each R session evaluates before a client gets it; empty for
+ *     none ({@code RSERVE_WARM_UP})
+ * @param maxTunnels open at a time; more are refused ({@code NODE_TUNNEL_MAX_TUNNELS}; 1000)
+ */
+public record NodeTunnelConfig(
+    String name,
+    String host,
+    int port,
+    int rservePort,
+    String token,
+    String warmUp,
+    int maxTunnels) {
+
+  private static final int MAX_PORT = 65535;
+  private static final int DEFAULT_PORT = 8000;
+  private static final int DEFAULT_RSERVE_PORT = 6311;
+  private static final int DEFAULT_MAX_TUNNELS = 1000;
+  private static final int MOST_TUNNELS = 100_000;
+
+  /**
+   * Reads the settings.
+   *
+   * @throws IllegalArgumentException which names every mistake, a line each
+   */
+  public static NodeTunnelConfig of(Map<String, String> environment) {
+    List<String> mistakes = new ArrayList<>();
+    NodeTunnelConfig config =
+        new NodeTunnelConfig(
+            environment.getOrDefault("NODE_NAME", hostName()),
+            environment.getOrDefault("NODE_TUNNEL_HOST", "127.0.0.1"),
+            number(environment, "NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT, mistakes),
+            number(environment, "RSERVE_PORT", DEFAULT_RSERVE_PORT, 1, MAX_PORT, mistakes),
+            environment.getOrDefault("TUNNEL_TOKEN", ""),
+            environment.getOrDefault("RSERVE_WARM_UP", ""),
+            number(
+                environment,
+                "NODE_TUNNEL_MAX_TUNNELS",
+                DEFAULT_MAX_TUNNELS,
+                1,
+                MOST_TUNNELS,
+                mistakes));
+    if (!mistakes.isEmpty()) {
+      throw new IllegalArgumentException(String.join(System.lineSeparator(), mistakes));
+    }
+    return config;
+  }
+
+  private static int number(
+      Map<String, String> environment,
+      String name,
+      int otherwise,
+      int least,
+      int most,
+      List<String> mistakes) {
+    String text = environment.get(name);
+    if (text == null || text.isEmpty()) {
+      return otherwise;
+    }
+    try {
+      int value = Integer.parseInt(text);
+      if (value >= least && value <= most) {
+        return value;
+      }
+    } catch (NumberFormatException e) {
+      // said below, as one that is out of range
+    }
+    mistakes.add(
+        "%s: \"%s\" must be a whole number from %d to %d".formatted(name, text, least, most));
+    return otherwise;
+  }
+
+  private static String hostName() {
+    try {
+      return InetAddress.getLocalHost().getHostName();
+    } catch (UnknownHostException e) {
+      return "node";
+    }
+  }
+
+  /** Without the token, which no log may show. */
+  @Override
+  public String toString() {
+    return "node %s on %s:%d, Rserve 127.0.0.1:%d".formatted(name, host, port, rservePort);
+  }
+}

@@ -1,0 +1,214 @@
+package org.rservegateway.node;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
+import io.netty.util.concurrent.Future;
+import org.rservegateway.wire.TunnelMessage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The node's end of one tunnel: one R session after another. The order of messages is that of
+ * {@code docs/tunnel-protocol.md}; everything happens on the tunnel's event loop.
+ *
+ * <p>Back-pressure: R is read only while the tunnel takes bytes, and the tunnel only while R does.
+ * Both are applied behind every write and relieved when Netty says that the leg is writable again.
+ */
+final class NodeTunnelEnd implements RSession.Listener {
+
+  private static final Logger log = LoggerFactory.getLogger(NodeTunnelEnd.class);
+
+  /** What the tunnel does. */
+  private sealed interface State {}
+
+  /** R session {@code number} is being opened, ahead of the gateway's {@code end} or behind it. */
+  private record Opening(long number, Future<RSession> session) implements State {}
+
+  /** An R session waits for its client, or serves one. */
+  private record Open(long number, RSession rSession) implements State {}
+
+  /** R is gone by itself, and the gateway has not noted it. */
+  private record Unnoted(long number) implements State {}
+
+  /** Nothing more comes. */
+  private record Closed() implements State {}
+
+  private final Channel channel;
+  private final String nodeName;
+  private final RSessionOpener opener;
+  private final NodeHealth health;
+  private State state = new Closed();
+
+  NodeTunnelEnd(Channel channel, String nodeName, RSessionOpener opener, NodeHealth health) {
+    this.channel = channel;
+    this.nodeName = nodeName;
+    this.opener = opener;
+    this.health = health;
+  }
+
+  /** The gateway has shaken hands: the first R session is opened. */
+  void start() {
+    openRSession(1);
+  }
+
+  private void openRSession(long number) {
+    Future<RSession> session = opener.open(channel.eventLoop());
+    state = new Opening(number, session);
+    session.addListener(opened -> rSessionOpened(number, session));
+  }
+
+  private void rSessionOpened(long number, Future<RSession> session) {
+    boolean awaited = state instanceof Opening opening && opening.session == session;
+    if (!awaited) {
+      if (session.isSuccess()) {
+        session.getNow().end();
+      }
+    } else if (!session.isSuccess()) {
+      fail(number, session.cause().getMessage());
+    } else {
+      RSession rSession = session.getNow();
+      state = new Open(number, rSession);
+      send(
+          new TunnelMessage.Ready(
+              number,
+              nodeName,
+              rSession.processId(),
+              health.sessions().get(),
+              rSession.greeting()));
+      rSession.serve(this);
+      if (!rSession.isOpen()) {
+        closed(); // it died before there was anybody to hear of it
+      }
+    }
+  }
+
+  private void fail(long number, String reason) {
+    log.warn("no R session for {}: {}", channel.remoteAddress(), reason);
+    state = new Closed();
+    send(new TunnelMessage.Failed(number, reason));
+    close(WebSocketCloseStatus.TRY_AGAIN_LATER, "no R session");
+  }
+
+  // ---- what the gateway sends
+
+  /** Bytes for R, which this method owns; those for a session that is over are thrown away. */
+  void receive(ByteBuf bytes) {
+    if (!(state instanceof Open open)) {
+      bytes.release();
+      return;
+    }
+    if (!open.rSession.wasReached()) {
+      health.sessions().incrementAndGet();
+    }
+    open.rSession.write(bytes);
+    if (!open.rSession.isWritable()) {
+      channel.config().setAutoRead(false);
+    }
+  }
+
+  void receiveCompletedFromGateway() {
+    if (state instanceof Open open) {
+      open.rSession.flush();
+    }
+  }
+
+  /**
+   * A control message.
+   *
+   * @throws IllegalArgumentException if it comes out of turn
+   */
+  void receive(TunnelMessage message) {
+    if (!(message instanceof TunnelMessage.End end)) {
+      throw new IllegalArgumentException("a message that only nodes send: " + message.encode());
+    }
+    if (state instanceof Open open && open.number == end.session()) {
+      sessionOver(open);
+      open.rSession.end();
+      send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), "the gateway said so"));
+      openRSession(open.number + 1);
+    } else if (state instanceof Unnoted unnoted && unnoted.number == end.session()) {
+      openRSession(unnoted.number + 1);
+    } else if (!(state instanceof Closed)) {
+      throw new IllegalArgumentException("R session " + end.session() + " is not open");
+    }
+  }
+
+  void tunnelWritabilityChanged() {
+    if (state instanceof Open open) {
+      open.rSession.setReading(channel.isWritable());
+    }
+  }
+
+  /** The tunnel is gone: so is its R session. */
+  void tunnelClosed() {
+    State before = state;
+    state = new Closed();
+    if (before instanceof Opening opening) {
+      opening.session.cancel(false);
+    } else if (before instanceof Open open) {
+      sessionOver(open);
+      open.rSession.end();
+    }
+  }
+
+  private void sessionOver(Open open) {
+    if (open.rSession.wasReached()) {
+      health.sessions().decrementAndGet();
+    }
+    channel.config().setAutoRead(true);
+  }
+
+  // ---- what R does
+
+  @Override
+  public void received(ByteBuf bytes) {
+    channel.write(new BinaryWebSocketFrame(bytes), channel.voidPromise());
+    if (!channel.isWritable() && state instanceof Open open) {
+      open.rSession.setReading(false);
+    }
+  }
+
+  @Override
+  public void receiveCompleted() {
+    channel.flush();
+  }
+
+  @Override
+  public void writabilityChanged() {
+    if (state instanceof Open open) {
+      channel.config().setAutoRead(open.rSession.isWritable());
+    }
+  }
+
+  @Override
+  public void closed() {
+    if (state instanceof Open open) {
+      sessionOver(open);
+      open.rSession.end();
+      state = new Unnoted(open.number);
+      send(
+          new TunnelMessage.Ended(
+              open.number, open.rSession.wasReached(), "R closed the connection"));
+    }
+  }
+
+  // ---- the tunnel itself
+
+  private void send(TunnelMessage message) {
+    channel
+        .writeAndFlush(new TextWebSocketFrame(message.encode()))
+        .addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
+  }
+
+  /** Says why in a close frame, and closes. */
+  void close(WebSocketCloseStatus status, String reason) {
+    channel
+        .writeAndFlush(new CloseWebSocketFrame(status, reason))
+        .addListener(ChannelFutureListener.CLOSE);
+  }
+}

@@ -1,0 +1,137 @@
+package org.rservegateway.node;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import org.rservegateway.wire.QapGreeting;
+
+/**
+ * One R process of this node's Rserve, by the connection that it serves. It is open and has been
+ * greeted when it is made, and ends once: {@link #end} is the one way that we end it.
+ */
+final class RSession {
+
+  /** Hears what R does; the calls come on the event loop of the session's connection. */
+  interface Listener {
+    /** Bytes from R, which the listener owns. */
+    void received(ByteBuf bytes);
+
+    /** No more bytes have come for now. */
+    void receiveCompleted();
+
+    /** R takes bytes again, or can't for now. */
+    void writabilityChanged();
+
+    /** R closed the connection, or died. */
+    void closed();
+  }
+
+  private final Channel channel;
+  private final QapGreeting greeting;
+  private final long processId;
+  private Listener listener;
+  private boolean reached;
+
+  /**
+   * A session whose opening is complete.
+   *
+   * @param processId of the R process; 0 where it is unknown
+   */
+  RSession(Channel channel, QapGreeting greeting, long processId) {
+    this.channel = channel;
+    this.greeting = greeting;
+    this.processId = processId;
+  }
+
+  /** From now on {@code listener} hears of it. */
+  void serve(Listener newListener) {
+    listener = newListener;
+    channel.pipeline().addLast("session", new Handler());
+    channel.config().setAutoRead(true);
+  }
+
+  QapGreeting greeting() {
+    return greeting;
+  }
+
+  long processId() {
+    return processId;
+  }
+
+  /** Whether R was handed any byte of a client's. */
+  boolean wasReached() {
+    return reached;
+  }
+
+  boolean isOpen() {
+    return channel.isActive();
+  }
+
+  boolean isWritable() {
+    return channel.isWritable();
+  }
+
+  /** Writes bytes to R, which this method owns; {@link #flush} sends them. */
+  void write(ByteBuf bytes) {
+    reached = true;
+    channel.write(bytes, channel.voidPromise());
+  }
+
+  void flush() {
+    channel.flush();
+  }
+
+  /** Starts or stops reading from R: back-pressure against it. */
+  void setReading(boolean reading) {
+    channel.config().setAutoRead(reading);
+  }
+
+  /** Ends the session; doing it again does nothing. The listener hears no more. */
+  void end() {
+    listener = null;
+    channel.close();
+  }
+
+  /** Translates the connection's events. */
+  private final class Handler extends ChannelInboundHandlerAdapter {
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+      ByteBuf bytes = (ByteBuf) message;
+      if (listener == null) {
+        bytes.release();
+      } else {
+        listener.received(bytes);
+      }
+    }
+
+    @Override
+    public void channelReadComplete(ChannelHandlerContext ctx) {
+      if (listener != null) {
+        listener.receiveCompleted();
+      }
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+      if (listener != null) {
+        listener.writabilityChanged();
+      }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+      ctx.close(); // a reset: R is gone, and channelInactive follows
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+      if (listener != null) {
+        Listener told = listener;
+        listener = null;
+        told.closed();
+      }
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package org.rservegateway.node;
+
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFactory;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.ServerChannel;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
+import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
+import io.netty.handler.timeout.IdleStateHandler;
+import io.netty.util.concurrent.GlobalEventExecutor;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.rservegateway.wire.TunnelProtocol;
+
+/** The port that tunnels come to, and the tunnels that are open. */
+final class TunnelListener {
+
+  private static final int REQUEST_BYTES = 16 * 1024;
+  private static final long HANDSHAKE_MILLIS = 5_000;
+  private static final long CLOSE_MILLIS = 500;
+  private static final WriteBufferWaterMark WATER_MARK =
+      new WriteBufferWaterMark(64 * 1024, 256 * 1024);
+
+  private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+  private final NodeTunnelConfig config;
+  private final RSessionOpener opener;
+  private final NodeHealth health;
+  private final Duration pingInterval;
+  private final Channel channel;
+
+  /**
+   * Listens.
+   *
+   * @param pingInterval silence after which a gateway is asked whether it lives
+   * @throws IOException if it can't, with the address in the message
+   */
+  TunnelListener(
+      NodeTunnelConfig config,
+      EventLoopGroup eventLoops,
+      ChannelFactory<ServerChannel> channels,
+      RSessionOpener opener,
+      NodeHealth health,
+      Duration pingInterval)
+      throws IOException {
+    this.config = config;
+    this.opener = opener;
+    this.health = health;
+    this.pingInterval = pingInterval;
+    ChannelFuture bound =
+        new ServerBootstrap()
+            .group(eventLoops)
+            .channelFactory(channels)
+            .option(ChannelOption.SO_REUSEADDR, true)
+            .childOption(ChannelOption.TCP_NODELAY, true)
+            .childOption(ChannelOption.SO_KEEPALIVE, true)
+            .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
+            .childOption(
+                ChannelOption.RECVBUF_ALLOCATOR,
+                new AdaptiveRecvByteBufAllocator(1024, 16 * 1024, TunnelProtocol.MAX_DATA_BYTES))
+            .childHandler(
+                new ChannelInitializer<Channel>() {
+                  @Override
+                  protected void initChannel(Channel connection) {
+                    connections.add(connection);
+                    buildPipeline(connection);
+                  }
+                })
+            .bind(config.host(), config.port())
+            .awaitUninterruptibly();
+    if (!bound.isSuccess()) {
+      throw new IOException(
+          "can't listen on %s:%d (NODE_TUNNEL_HOST, NODE_TUNNEL_PORT): %s"
+              .formatted(config.host(), config.port(), bound.cause().getMessage()),
+          bound.cause());
+    }
+    channel = bound.channel();
+  }
+
+  private void buildPipeline(Channel connection) {
+    ChannelPipeline pipeline = connection.pipeline();
+    NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
+    pipeline.addLast("http", new HttpServerCodec());
+    pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
+    pipeline.addLast("edge", new HttpEdge(config, opener, health));
+    pipeline.addLast(
+        "webSocket",
+        new WebSocketServerProtocolHandler(
+            WebSocketServerProtocolConfig.newBuilder()
+                .websocketPath(TunnelProtocol.PATH)
+                .subprotocols(TunnelProtocol.SUBPROTOCOL)
+                .allowExtensions(false)
+                .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
+                .handleCloseFrames(false)
+                .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
+                .build()));
+    pipeline.addLast(
+        "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
+    pipeline.addLast("tunnel", new TunnelHandler(tunnel, health));
+  }
+
+  InetSocketAddress address() {
+    return (InetSocketAddress) channel.localAddress();
+  }
+
+  /** Listens no more, and closes all tunnels; their R sessions end with them. */
+  void close() {
+    channel.close().awaitUninterruptibly();
+    connections
+        .writeAndFlush(new CloseWebSocketFrame(WebSocketCloseStatus.ENDPOINT_UNAVAILABLE, "stop"))
+        .awaitUninterruptibly(CLOSE_MILLIS);
+    connections.close().awaitUninterruptibly(CLOSE_MILLIS);
+  }
+}
