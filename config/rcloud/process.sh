@@ -113,7 +113,7 @@ session_members() {
       yes) echo "$pid" ;;
       no)
         directory=$(readlink "/proc/$pid/cwd" 2>/dev/null) || continue
-        [[ $directory != "$STATE_DIR"/* ]] || echo "$pid"
+        [[ $directory/ != "$STATE_DIR"/* ]] || echo "$pid"
         ;;
     esac
   done
