@@ -102,7 +102,7 @@ final class NodeTunnelEnd implements RSession.Listener {
       bytes.release();
       return;
     }
-    if (!open.rSession.wasReached()) {
+    if (!open.rSession.isUsed()) {
       health.sessions().incrementAndGet();
     }
     open.rSession.write(bytes);
@@ -157,7 +157,7 @@ final class NodeTunnelEnd implements RSession.Listener {
   }
 
   private void sessionOver(Open open) {
-    if (open.rSession.wasReached()) {
+    if (open.rSession.isUsed()) {
       health.sessions().decrementAndGet();
     }
     channel.config().setAutoRead(true);

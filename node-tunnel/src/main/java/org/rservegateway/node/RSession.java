@@ -4,6 +4,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.util.ArrayList;
+import java.util.List;
 import org.rservegateway.wire.QapGreeting;
 
 /**
@@ -30,7 +32,9 @@ final class RSession {
   private final Channel channel;
   private final QapGreeting greeting;
   private final long processId;
+  private final List<ByteBuf> firstBytes = new ArrayList<>(1);
   private Listener listener;
+  private boolean used;
   private boolean reached;
 
   /**
@@ -72,10 +76,38 @@ final class RSession {
     return channel.isWritable();
   }
 
-  /** Writes bytes to R, which this method owns; {@link #flush} sends them. */
+  /** Whether it serves a client: the first bytes for it have come. */
+  boolean isUsed() {
+    return used;
+  }
+
+  /**
+   * Writes bytes to R, which this method owns; {@link #flush} sends them.
+   *
+   * <p>The first ones are written only when the event loop is through with what has happened
+   * already: if R has died while it waited for its client, that is known by then, and another R
+   * session can serve the client as if nothing had been.
+   */
   void write(ByteBuf bytes) {
+    if (reached) {
+      channel.write(bytes, channel.voidPromise());
+      return;
+    }
+    firstBytes.add(bytes);
+    if (!used) {
+      used = true;
+      channel.eventLoop().execute(this::writeFirstBytes);
+    }
+  }
+
+  private void writeFirstBytes() {
+    if (listener == null) {
+      return;
+    }
     reached = true;
-    channel.write(bytes, channel.voidPromise());
+    firstBytes.forEach(bytes -> channel.write(bytes, channel.voidPromise()));
+    firstBytes.clear();
+    flush();
   }
 
   void flush() {
@@ -90,6 +122,8 @@ final class RSession {
   /** Ends the session; doing it again does nothing. The listener hears no more. */
   void end() {
     listener = null;
+    firstBytes.forEach(ByteBuf::release);
+    firstBytes.clear();
     channel.close();
   }
 

@@ -106,6 +106,7 @@ final class TunnelListener {
                 .allowExtensions(false)
                 .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
                 .handleCloseFrames(false)
+                .dropPongFrames(false) // they are signs of life
                 .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
                 .build()));
     pipeline.addLast(

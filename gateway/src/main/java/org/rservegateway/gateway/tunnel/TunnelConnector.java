@@ -127,6 +127,7 @@ public final class TunnelConnector {
         .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
         .allowExtensions(false)
         .handleCloseFrames(false)
+        .dropPongFrames(false) // they are signs of life
         .handshakeTimeoutMillis(config.connectTimeout().toMillis())
         .build();
   }

@@ -1,6 +1,7 @@
 package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,9 @@ class BurstIT {
       assertThat(load.failures()).isEmpty();
       assertThat(load.done()).isEqualTo(2_000);
       cluster.awaitQuiet();
-      assertThat(cluster.rSessions()).isBetween(2 * 4, 2 * 20);
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .untilAsserted(() -> assertThat(cluster.rSessions()).isBetween(2 * 4, 2 * 20));
     }
   }
 }

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -60,8 +61,9 @@ class FailureIT {
       cluster.startNginx();
       awaitSessions(load, load.done() + 100);
 
+      // nginx's workers end one after another: who was on the first may come to the second.
       assertThat(load.failures().values().stream().mapToInt(Integer::intValue).sum())
-          .isLessThanOrEqualTo(CLIENTS);
+          .isLessThanOrEqualTo(2 * CLIENTS);
       assertThat(load.failures().keySet()).allMatch(text -> text.startsWith("error 0x42"));
     }
   }
@@ -93,7 +95,10 @@ class FailureIT {
     for (int round = 0; round < 5; round++) {
       try (RawClient client = new RawClient(cluster.port())) {
         for (int node = 0; node < 2; node++) {
-          cluster.node(node).rSessions().forEach(ProcessHandle::destroyForcibly);
+          for (ProcessHandle rSession : cluster.node(node).rSessions()) {
+            rSession.destroyForcibly();
+            rSession.onExit().get(5, TimeUnit.SECONDS);
+          }
         }
         assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
       }

@@ -15,6 +15,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class Load implements AutoCloseable {
 
   private static final int EVALUATIONS = 3;
+  private static final int ENDLESS = 1_000_000;
 
   private final int port;
   private final AtomicBoolean stopped = new AtomicBoolean();
@@ -35,7 +36,7 @@ final class Load implements AutoCloseable {
 
   /** Clients that go on until they are stopped. */
   static Load untilStopped(int port, int clients) {
-    return new Load(port, clients, Integer.MAX_VALUE);
+    return new Load(port, clients, ENDLESS);
   }
 
   /** As many sessions by as many clients at a time; returns when all are done. */

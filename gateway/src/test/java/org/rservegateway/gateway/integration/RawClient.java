@@ -25,7 +25,7 @@ final class RawClient implements AutoCloseable {
   private final DataInputStream in;
 
   /** An answer of R's, or of the gateway in its place. */
-  record Answer(int command, byte[] payload) {
+  record Answer(int command, ByteBuffer payload) {
 
     boolean isOk() {
       return command == RESP_OK;
@@ -37,15 +37,15 @@ final class RawClient implements AutoCloseable {
     }
 
     String text() {
-      return new String(payload, StandardCharsets.UTF_8);
+      return StandardCharsets.UTF_8.decode(payload.duplicate()).toString();
     }
 
     int asInt() {
-      return ByteBuffer.wrap(payload).order(ByteOrder.LITTLE_ENDIAN).getInt(SEXP_NUMBER_AT);
+      return payload.getInt(SEXP_NUMBER_AT);
     }
 
     double asDouble() {
-      return ByteBuffer.wrap(payload).order(ByteOrder.LITTLE_ENDIAN).getDouble(SEXP_NUMBER_AT);
+      return payload.getDouble(SEXP_NUMBER_AT);
     }
   }
 
@@ -77,7 +77,7 @@ final class RawClient implements AutoCloseable {
     ByteBuffer words = ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN);
     byte[] payload = new byte[words.getInt(4)];
     in.readFully(payload);
-    return new Answer(words.getInt(0), payload);
+    return new Answer(words.getInt(0), ByteBuffer.wrap(payload).order(ByteOrder.LITTLE_ENDIAN));
   }
 
   Answer eval(String expression) throws IOException {

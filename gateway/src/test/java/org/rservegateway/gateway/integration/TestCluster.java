@@ -37,6 +37,7 @@ final class TestCluster implements AutoCloseable {
   private static final String TOKEN = "a-token-for-tests";
 
   private final Path directory;
+  private final String leakDetection;
   private final List<TestNode> nodes = new ArrayList<>();
   private final Map<String, String> environment = new HashMap<>();
   private final int nginxPort = freePort();
@@ -44,7 +45,8 @@ final class TestCluster implements AutoCloseable {
   private ManagedProcess nginx;
   private Gateway gateway;
 
-  private TestCluster() throws IOException {
+  private TestCluster(String leakDetection) throws IOException {
+    this.leakDetection = leakDetection;
     directory = Files.createTempDirectory("rserve-gateway-test");
     leaks.start();
     leakLogger().addAppender(leaks);
@@ -52,10 +54,16 @@ final class TestCluster implements AutoCloseable {
 
   /** A cluster that can serve; {@code settings} are the gateway's, as environment variables. */
   static TestCluster start(int nodes, Map<String, String> settings) throws Exception {
-    TestCluster cluster = new TestCluster();
+    return start(nodes, settings, "paranoid");
+  }
+
+  /** The same, with another level of leak detection in the node-tunnels. */
+  static TestCluster start(int nodes, Map<String, String> settings, String leakDetection)
+      throws Exception {
+    TestCluster cluster = new TestCluster(leakDetection);
     try {
       for (int i = 1; i <= nodes; i++) {
-        cluster.nodes.add(new TestNode("node" + i, cluster.directory, TOKEN));
+        cluster.nodes.add(new TestNode("node" + i, cluster.directory, TOKEN, leakDetection));
       }
       cluster.startNginx();
       cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://127.0.0.1:" + cluster.nginxPort);
@@ -166,7 +174,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   TestNode addNode(String name) throws Exception {
-    TestNode node = new TestNode(name, directory, TOKEN);
+    TestNode node = new TestNode(name, directory, TOKEN, leakDetection);
     nodes.add(node);
     await()
         .atMost(PATIENCE)

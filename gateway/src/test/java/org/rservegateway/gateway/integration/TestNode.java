@@ -22,12 +22,14 @@ final class TestNode implements AutoCloseable {
   private final String name;
   private final Path directory;
   private final String token;
+  private final String leakDetection;
   private final int rservePort = TestCluster.freePort();
   private final int tunnelPort = TestCluster.freePort();
   private ManagedProcess rserve;
   private ManagedProcess nodeTunnel;
 
-  TestNode(String name, Path parent, String token) throws IOException {
+  TestNode(String name, Path parent, String token, String leakDetection) throws IOException {
+    this.leakDetection = leakDetection;
     this.name = name;
     this.directory = Files.createDirectory(parent.resolve(name));
     this.token = token;
@@ -73,7 +75,7 @@ final class TestNode implements AutoCloseable {
                 token),
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dio.netty.leakDetection.level=paranoid",
+                "-Dio.netty.leakDetection.level=" + leakDetection,
                 "-Xmx128m",
                 "-jar",
                 NODE_TUNNEL_JAR.toString()));
