@@ -22,7 +22,7 @@ run_maven() {
   # Only what runs now counts.
   rm -rf "$ROOT"/*/target/surefire-reports "$ROOT"/*/target/failsafe-reports
   say "mvn -B $1 (log: $LOG_DIR/test.log)"
-  (cd "$ROOT" && mvn -B -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
+  (cd "$ROOT" && mvn -B -Dstyle.color=never -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
 }
 
 # The reports of surefire and failsafe: one <testsuite> a class, with its counts as attributes.
@@ -45,7 +45,7 @@ add_maven_reports() {
 run_script() {
   local output code last
   say "${1#"$ROOT"/}"
-  output=$("$1" 2>&1 </dev/null)
+  output=$("$1" </dev/null)
   code=$?
   printf '%s\n' "$output"
   last=${output##*$'\n'}
