@@ -1,6 +1,7 @@
 package org.rservegateway.wire;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -34,8 +35,7 @@ public final class QapGreeting {
    * @throws IllegalArgumentException if that is not what an Rserve says first
    */
   public static QapGreeting of(byte[] bytes) {
-    boolean capabilities = bytes.length > QapHeader.BYTES && isCapabilities(bytes);
-    if (!capabilities && !(bytes.length == IDENTIFICATION_BYTES && isIdentification(bytes))) {
+    if (lengthOf(Unpooled.wrappedBuffer(bytes)) != bytes.length) {
       throw new IllegalArgumentException(
           "not the greeting of an Rserve that speaks QAP1: " + printable(bytes));
     }
@@ -65,7 +65,11 @@ public final class QapGreeting {
     }
     if (header.length() < 0 || header.length() > MAX_BYTES - QapHeader.BYTES) {
       throw new IllegalArgumentException(
-          "object capabilities of " + header.length() + " bytes; at most " + MAX_BYTES + " are");
+          "object capabilities of "
+              + header.length()
+              + " bytes; at most "
+              + (MAX_BYTES - QapHeader.BYTES)
+              + " are accepted");
     }
     return QapHeader.BYTES + (int) header.length();
   }

@@ -77,28 +77,40 @@ public sealed interface TunnelMessage {
   static TunnelMessage decode(String text) {
     String[] parts = text.split(" ", -1);
     Fields fields = Fields.of(parts);
-    long session = fields.number("session");
-    if (session < 1) {
-      throw new IllegalArgumentException("session " + session + ": they count from 1");
-    }
     return switch (parts[0]) {
       case "ready" ->
           new Ready(
-              session,
+              fields.session(),
               fields.text("node"),
-              fields.number("pid"),
-              Math.toIntExact(fields.number("sessions")),
-              QapGreeting.of(Base64.getUrlDecoder().decode(fields.text("greeting"))));
-      case "ended" ->
-          new Ended(session, Boolean.parseBoolean(fields.text("reached")), fields.text("reason"));
-      case "failed" -> new Failed(session, fields.text("reason"));
-      case "end" -> new End(session, fields.text("reason"));
-      default -> throw new IllegalArgumentException("no message is called \"" + parts[0] + '"');
+              fields.number("pid", 0, Long.MAX_VALUE),
+              (int) fields.number("sessions", 0, Integer.MAX_VALUE),
+              fields.greeting());
+      case "ended" -> new Ended(fields.session(), fields.bool("reached"), fields.text("reason"));
+      case "failed" -> new Failed(fields.session(), fields.text("reason"));
+      case "end" -> new End(fields.session(), fields.text("reason"));
+      default -> throw new IllegalArgumentException("no message is called " + excerpt(parts[0]));
     };
   }
 
   private static String encodeValue(String value) {
     return URLEncoder.encode(value, StandardCharsets.UTF_8);
+  }
+
+  private static String decodeValue(String value) {
+    try {
+      return URLDecoder.decode(value, StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException("not percent-encoded: " + excerpt(value), e);
+    }
+  }
+
+  /** A part of a message that a log line can show, whatever the peer sent. */
+  private static String excerpt(String text) {
+    int shown = 64;
+    return '"'
+        + text.substring(0, Math.min(text.length(), shown)).replaceAll("[^\\x20-\\x7e]", "?")
+        + (text.length() > shown ? "..." : "")
+        + '"';
   }
 
   /** The pairs of one message. */
@@ -109,11 +121,12 @@ public sealed interface TunnelMessage {
       for (int i = 1; i < parts.length; i++) {
         int equals = parts[i].indexOf('=');
         if (equals < 1) {
-          throw new IllegalArgumentException("not key=value: \"" + parts[i] + '"');
+          throw new IllegalArgumentException("not key=value: " + excerpt(parts[i]));
         }
-        values.put(
-            parts[i].substring(0, equals),
-            URLDecoder.decode(parts[i].substring(equals + 1), StandardCharsets.UTF_8));
+        String key = parts[i].substring(0, equals);
+        if (values.put(key, decodeValue(parts[i].substring(equals + 1))) != null) {
+          throw new IllegalArgumentException("twice in one message: " + excerpt(key));
+        }
       }
       return new Fields(values);
     }
@@ -121,17 +134,50 @@ public sealed interface TunnelMessage {
     private String text(String key) {
       String value = values.get(key);
       if (value == null) {
-        throw new IllegalArgumentException("a message without " + key + '=');
+        throw new IllegalArgumentException("a message without " + key + "=");
       }
       return value;
     }
 
-    private long number(String key) {
+    private long session() {
+      return number("session", 1, Long.MAX_VALUE);
+    }
+
+    private long number(String key, long least, long most) {
+      String value = text(key);
+      long number;
       try {
-        return Long.parseLong(text(key));
+        number = Long.parseLong(value);
       } catch (NumberFormatException e) {
-        throw new IllegalArgumentException(key + '=' + text(key) + " is not a number", e);
+        throw new IllegalArgumentException(key + " is not a number: " + excerpt(value), e);
       }
+      if (number < least || number > most) {
+        throw new IllegalArgumentException(
+            key + " is not from " + least + " to " + most + ": " + number);
+      }
+      return number;
+    }
+
+    private boolean bool(String key) {
+      String value = text(key);
+      return switch (value) {
+        case "true" -> true;
+        case "false" -> false;
+        default ->
+            throw new IllegalArgumentException(
+                key + " is neither true nor false: " + excerpt(value));
+      };
+    }
+
+    private QapGreeting greeting() {
+      String value = text("greeting");
+      byte[] bytes;
+      try {
+        bytes = Base64.getUrlDecoder().decode(value);
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException("greeting is not Base64: " + e.getMessage(), e);
+      }
+      return QapGreeting.of(bytes);
     }
   }
 }

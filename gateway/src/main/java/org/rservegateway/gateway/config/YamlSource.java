@@ -85,7 +85,7 @@ final class YamlSource {
         mistakes.add(path, origin, "is there twice, first in line " + earlier);
         parser.skipChildren();
       } else if (name.contains(".")) {
-        mistakes.add(path, origin, "a name holds no dot: the section and its settings have lines");
+        mistakes.add(path, origin, "holds a dot: a setting stands below its section, indented");
         parser.skipChildren();
       } else if (settings.sections().contains(path)) {
         sectionValue(parser, path, origin);

@@ -283,7 +283,7 @@ class ConfigLoaderTest {
           'threads: 1\\nthreads: 2'            | threads   | 2 | is there twice, first in line 1
           'pool: {warm: 1}\\npool: {warm: 2}'  | pool      | 2 | is there twice, first in line 1
           'pool: {warm: 1, warm: 1}'          | pool.warm | 1 | is there twice, first in line 1
-          'pool.warm: 1'                      | pool.warm | 1 | holds no dot
+          'pool.warm: 1'                      | pool.warm | 1 | holds a dot
           'pool: 5'                           | pool      | 1 | is a section
           'pool: [1, 2]'                      | pool      | 1 | is a section
           'pool:\\n  warm: [1, 2]'             | pool.warm | 2 | must be one value

@@ -1,0 +1,178 @@
+package org.rservegateway.gateway.integration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Parts fail, come and go, while clients work. */
+class FailureIT {
+
+  private static final int CLIENTS = 8;
+
+  private TestCluster cluster;
+
+  @BeforeEach
+  void start() throws Exception {
+    cluster = TestCluster.start(2, Map.of());
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    cluster.close();
+  }
+
+  @Test
+  void nodeIsKilledUnderLoadAndComesBack() throws Exception {
+    TestNode victim = cluster.node(0);
+    try (Load load = Load.untilStopped(cluster.port(), CLIENTS)) {
+      awaitSessions(load, 50);
+
+      victim.nodeTunnel().kill();
+      victim.rserve().close();
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(() -> cluster.gateway().tunnels().get("node1").ready() == 0);
+      awaitSessions(load, load.done() + 50);
+      // Only who was on that node at that moment lost anything, and was told so.
+      assertThat(load.failures().values().stream().mapToInt(Integer::intValue).sum())
+          .isLessThanOrEqualTo(CLIENTS);
+      assertThat(load.failures().keySet()).allMatch(text -> text.startsWith("error 0x42"));
+
+      victim.startRserve();
+      victim.startNodeTunnel();
+      cluster.awaitReady();
+      awaitSessions(load, load.done() + 50);
+    }
+  }
+
+  @Test
+  void nginxIsRestartedUnderLoad() throws Exception {
+    try (Load load = Load.untilStopped(cluster.port(), CLIENTS)) {
+      awaitSessions(load, 50);
+
+      cluster.nginx().close();
+      cluster.startNginx();
+      awaitSessions(load, load.done() + 100);
+
+      assertThat(load.failures().values().stream().mapToInt(Integer::intValue).sum())
+          .isLessThanOrEqualTo(CLIENTS);
+      assertThat(load.failures().keySet()).allMatch(text -> text.startsWith("error 0x42"));
+    }
+  }
+
+  @Test
+  void rserveIsRestartedUnderLoad() throws Exception {
+    TestNode victim = cluster.node(0);
+    try (Load load = Load.untilStopped(cluster.port(), CLIENTS)) {
+      awaitSessions(load, 50);
+
+      victim.rserve().close();
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(() -> cluster.gateway().tunnels().get("node1").ready() == 0);
+      awaitSessions(load, load.done() + 50);
+      victim.startRserve();
+      cluster.awaitReady();
+      awaitSessions(load, load.done() + 50);
+
+      assertThat(load.failures().values().stream().mapToInt(Integer::intValue).sum())
+          .isLessThanOrEqualTo(CLIENTS);
+      assertThat(load.failures().keySet()).allMatch(text -> text.startsWith("error 0x42"));
+    }
+  }
+
+  /** Whatever the gateway believes of them, the client must not see that they are gone. */
+  @Test
+  void clientDoesNotSeeThatAllWaitingRSessionsWereKilled() throws Exception {
+    for (int round = 0; round < 5; round++) {
+      try (RawClient client = new RawClient(cluster.port())) {
+        for (int node = 0; node < 2; node++) {
+          cluster.node(node).rSessions().forEach(ProcessHandle::destroyForcibly);
+        }
+        assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
+      }
+    }
+  }
+
+  @Test
+  void clientWhoseRWasKilledIsToldSo() throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      long process = client.eval("Sys.getpid()").asInt();
+      client.send("Sys.sleep(60)");
+      ProcessHandle.of(process).orElseThrow().destroyForcibly();
+
+      RawClient.Answer answer = client.receive();
+
+      assertThat(answer.error()).isEqualTo(0x42);
+      assertThat(answer.text()).contains("R ended the session");
+      assertThat(client.isClosed()).isTrue();
+    }
+  }
+
+  @Test
+  void nodeIsAddedAndAnotherRemovedWhileSessionsRun() throws Exception {
+    try (Load load = Load.untilStopped(cluster.port(), CLIENTS);
+        RawClient old = new RawClient(cluster.port())) {
+      String home = nodeOf(old);
+      awaitSessions(load, 50);
+
+      cluster.addNode("node3");
+      cluster.awaitReady();
+      int index = home.equals(cluster.node(0).name()) ? 0 : 1;
+      TestNode removed = cluster.removeNode(index);
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(() -> !cluster.gateway().tunnels().containsKey(removed.name()));
+      awaitSessions(load, load.done() + 100);
+
+      assertThat(load.failures()).isEmpty();
+      assertThat(old.eval("6 * 7").asDouble()).isEqualTo(42);
+      assertThat(nodesOfNewSessions()).contains("node3").doesNotContain(removed.name());
+      old.close();
+      await().atMost(TestCluster.PATIENCE).until(() -> removed.rSessions().isEmpty());
+      removed.close();
+    }
+  }
+
+  @Test
+  void proxyWithoutAListOfNodesWorks() throws Exception {
+    // A node-tunnel answers 404 to /nodes, as any proxy that knows of no nodes.
+    String proxy = "http://127.0.0.1:" + cluster.node(0).tunnelPort();
+    try (TestCluster direct = TestCluster.start(0, Map.of("RCLOUD_TUNNEL_PROXY", proxy));
+        RawClient client = new RawClient(direct.port())) {
+      assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
+      assertThat(direct.gateway().tunnels()).containsOnlyKeys("any");
+    }
+  }
+
+  @Test
+  void sessionsSpreadOverTheNodes() throws Exception {
+    assertThat(nodesOfNewSessions()).containsExactlyInAnyOrder("node1", "node2");
+  }
+
+  private Set<String> nodesOfNewSessions() throws Exception {
+    Set<String> nodes = new HashSet<>();
+    for (int i = 0; i < 10; i++) {
+      try (RawClient client = new RawClient(cluster.port())) {
+        nodes.add(nodeOf(client));
+      }
+    }
+    return nodes;
+  }
+
+  /** The node whose work directory R says that it is in. */
+  private static String nodeOf(RawClient client) throws Exception {
+    String directory = client.eval("getwd()").text();
+    return directory.replaceAll("(?s).*/(node\\d+)/work.*", "$1");
+  }
+
+  private static void awaitSessions(Load load, int count) {
+    await().atMost(TestCluster.PATIENCE).until(() -> load.done() >= count);
+  }
+}

@@ -1,0 +1,66 @@
+package org.rservegateway.gateway.integration;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A process of the test's own, with its output in a file; it ends with all that it started. */
+final class ManagedProcess implements AutoCloseable {
+
+  private static final int END_SECONDS = 5;
+
+  private final Process process;
+  private final Path log;
+
+  private ManagedProcess(Process process, Path log) {
+    this.process = process;
+    this.log = log;
+  }
+
+  static ManagedProcess start(Path log, Map<String, String> environment, List<String> command)
+      throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    builder.environment().putAll(environment);
+    return new ManagedProcess(builder.start(), log);
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** The processes that it has started and that live now. */
+  List<ProcessHandle> children() {
+    return process.children().toList();
+  }
+
+  String output() {
+    try {
+      return Files.readString(log);
+    } catch (IOException e) {
+      return "no output: " + e.getMessage();
+    }
+  }
+
+  /** SIGKILL, to it and to none of those that it started. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor(END_SECONDS, TimeUnit.SECONDS);
+  }
+
+  /** Ends it and all that it started: SIGTERM, and SIGKILL for what stays. */
+  @Override
+  public void close() throws InterruptedException {
+    List<ProcessHandle> all =
+        Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList();
+    all.forEach(ProcessHandle::destroy);
+    process.waitFor(END_SECONDS, TimeUnit.SECONDS);
+    all.forEach(ProcessHandle::destroyForcibly);
+    process.waitFor(END_SECONDS, TimeUnit.SECONDS);
+  }
+}

@@ -1,0 +1,239 @@
+package org.rservegateway.gateway.integration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.rservegateway.gateway.Gateway;
+import org.rservegateway.gateway.config.ConfigException;
+import org.rservegateway.gateway.config.ConfigLoader;
+import org.slf4j.LoggerFactory;
+
+/** A gateway in this JVM, with nginx and nodes behind it. {@link #close} also looks for leaks. */
+final class TestCluster implements AutoCloseable {
+
+  /** The root of the checkout. */
+  static final Path ROOT = Path.of("").toAbsolutePath().getParent();
+
+  /** Longer than anything here takes on a busy machine. */
+  static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private static final String TOKEN = "a-token-for-tests";
+
+  private final Path directory;
+  private final List<TestNode> nodes = new ArrayList<>();
+  private final Map<String, String> environment = new HashMap<>();
+  private final int nginxPort = freePort();
+  private final ListAppender<ILoggingEvent> leaks = new ListAppender<>();
+  private ManagedProcess nginx;
+  private Gateway gateway;
+
+  private TestCluster() throws IOException {
+    directory = Files.createTempDirectory("rserve-gateway-test");
+    leaks.start();
+    leakLogger().addAppender(leaks);
+  }
+
+  /** A cluster that can serve; {@code settings} are the gateway's, as environment variables. */
+  static TestCluster start(int nodes, Map<String, String> settings) throws Exception {
+    TestCluster cluster = new TestCluster();
+    try {
+      for (int i = 1; i <= nodes; i++) {
+        cluster.nodes.add(new TestNode("node" + i, cluster.directory, TOKEN));
+      }
+      cluster.startNginx();
+      cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://127.0.0.1:" + cluster.nginxPort);
+      cluster.environment.put("RCLOUD_TUNNEL_TOKEN", TOKEN);
+      cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
+      cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
+      cluster.environment.putAll(settings);
+      cluster.startGateway();
+      cluster.awaitReady();
+      return cluster;
+    } catch (Exception | AssertionError e) {
+      cluster.close();
+      throw e;
+    }
+  }
+
+  void startNginx() throws IOException, InterruptedException {
+    render();
+    nginx =
+        ManagedProcess.start(
+            directory.resolve("nginx.log"),
+            Map.of(),
+            List.of(nginxProgram(), "-e", "stderr", "-c", nginxDirectory() + "/nginx.conf"));
+  }
+
+  private static String nginxProgram() {
+    return Stream.of("/usr/sbin/nginx", "/usr/local/sbin/nginx")
+        .filter(program -> Files.isExecutable(Path.of(program)))
+        .findFirst()
+        .orElse("nginx");
+  }
+
+  private Path nginxDirectory() {
+    return directory.resolve("nginx");
+  }
+
+  private void render() throws IOException, InterruptedException {
+    ProcessBuilder render =
+        new ProcessBuilder(ROOT.resolve("config/nginx/render").toString()).inheritIO();
+    render
+        .environment()
+        .putAll(
+            Map.of(
+                "RSERVE_NODES",
+                nodes.stream().map(TestNode::address).collect(Collectors.joining(",")),
+                "NGINX_RUN_DIR",
+                nginxDirectory().toString(),
+                "NGINX_PORT",
+                String.valueOf(nginxPort)));
+    assertThat(render.start().waitFor()).as("config/nginx/render").isZero();
+  }
+
+  /** nginx learns which nodes there are now. */
+  private void reloadNginx() throws IOException, InterruptedException {
+    render();
+    Process reload =
+        new ProcessBuilder(
+                nginxProgram(),
+                "-e",
+                "stderr",
+                "-c",
+                nginxDirectory() + "/nginx.conf",
+                "-s",
+                "reload")
+            .inheritIO()
+            .start();
+    assertThat(reload.waitFor()).as("nginx -s reload").isZero();
+  }
+
+  private void startGateway() throws IOException, ConfigException {
+    gateway = Gateway.start(ConfigLoader.load(Optional.empty(), environment));
+  }
+
+  /** Waits until each node has an R session that waits. */
+  void awaitReady() {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> {
+              assertThat(gateway.tunnels()).hasSize(Math.max(1, named().size()));
+              assertThat(gateway.tunnels().values()).allMatch(counts -> counts.ready() > 0);
+            });
+  }
+
+  private List<TestNode> named() {
+    boolean throughNginx = environment.get("RCLOUD_TUNNEL_PROXY").endsWith(":" + nginxPort);
+    return throughNginx ? nodes : List.of();
+  }
+
+  Gateway gateway() {
+    return gateway;
+  }
+
+  int port() {
+    return gateway.address().getPort();
+  }
+
+  TestNode node(int index) {
+    return nodes.get(index);
+  }
+
+  ManagedProcess nginx() {
+    return nginx;
+  }
+
+  int rSessions() {
+    return nodes.stream().mapToInt(node -> node.rSessions().size()).sum();
+  }
+
+  TestNode addNode(String name) throws Exception {
+    TestNode node = new TestNode(name, directory, TOKEN);
+    nodes.add(node);
+    await()
+        .atMost(PATIENCE)
+        .until(() -> node.nodeTunnel().output().contains("node-tunnel " + name + " listens on"));
+    reloadNginx();
+    return node;
+  }
+
+  /** The node leaves nginx's list; its processes stay. */
+  TestNode removeNode(int index) throws Exception {
+    TestNode node = nodes.remove(index);
+    reloadNginx();
+    return node;
+  }
+
+  /** Waits until nobody is connected and every R session is one that waits. */
+  void awaitQuiet() {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(
+            () -> {
+              assertThat(gateway.clients()).isZero();
+              assertThat(gateway.tunnels().values())
+                  .allMatch(counts -> counts.inUse() == 0 && counts.opening() == 0);
+            });
+  }
+
+  @Override
+  public void close() throws Exception {
+    if (gateway != null) {
+      gateway.close();
+    }
+    for (TestNode node : nodes) {
+      node.close();
+    }
+    if (nginx != null) {
+      nginx.close();
+    }
+    // A leak is found when the garbage collector has met the buffer.
+    System.gc();
+    leakLogger().detachAppender(leaks);
+    assertThat(leaks.list).as("buffers of the gateway that leaked").isEmpty();
+    for (TestNode node : nodes) {
+      assertThat(node.nodeTunnel().output()).doesNotContain("LEAK");
+    }
+    try (Stream<Path> files = Files.walk(directory)) {
+      files.sorted(Comparator.reverseOrder()).forEach(TestCluster::delete);
+    }
+  }
+
+  private static void delete(Path file) {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static Logger leakLogger() {
+    return (Logger) LoggerFactory.getLogger("io.netty.util.ResourceLeakDetector");
+  }
+
+  static int freePort() {
+    try (ServerSocket socket = new ServerSocket(0)) {
+      return socket.getLocalPort();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

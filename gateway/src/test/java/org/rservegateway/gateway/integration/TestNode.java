@@ -1,0 +1,117 @@
+package org.rservegateway.gateway.integration;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** One node: a real Rserve, and a node-tunnel in a JVM of its own. */
+final class TestNode implements AutoCloseable {
+
+  private static final Path NODE_TUNNEL_JAR =
+      TestCluster.ROOT.resolve("node-tunnel/target/node-tunnel.jar");
+
+  /** Where Debian's releases keep the program. */
+  private static final List<Path> RSERVE =
+      Stream.of("/usr/local/lib/R/site-library", "/usr/lib/R/site-library")
+          .map(library -> Path.of(library, "Rserve/libs/Rserve"))
+          .toList();
+
+  private final String name;
+  private final Path directory;
+  private final String token;
+  private final int rservePort = TestCluster.freePort();
+  private final int tunnelPort = TestCluster.freePort();
+  private ManagedProcess rserve;
+  private ManagedProcess nodeTunnel;
+
+  TestNode(String name, Path parent, String token) throws IOException {
+    this.name = name;
+    this.directory = Files.createDirectory(parent.resolve(name));
+    this.token = token;
+    startRserve();
+    startNodeTunnel();
+  }
+
+  void startRserve() throws IOException {
+    Path config = directory.resolve("rserve.conf");
+    Path work = Files.createDirectories(directory.resolve("work"));
+    Files.writeString(
+        config,
+        Files.readString(TestCluster.ROOT.resolve("config/rserve.conf"))
+            .replace("@RSERVE_PORT@", String.valueOf(rservePort))
+            .replace("@WORK_DIR@", work.toString()));
+    rserve =
+        ManagedProcess.start(
+            directory.resolve("rserve.log"),
+            Map.of(),
+            List.of("R", "CMD", program(), "--no-save", "--RS-conf", config.toString()));
+  }
+
+  private static String program() {
+    return RSERVE.stream()
+        .filter(Files::isExecutable)
+        .map(Path::toString)
+        .findFirst()
+        .orElse("Rserve");
+  }
+
+  void startNodeTunnel() throws IOException {
+    nodeTunnel =
+        ManagedProcess.start(
+            directory.resolve("node-tunnel.log"),
+            Map.of(
+                "NODE_NAME",
+                name,
+                "NODE_TUNNEL_PORT",
+                String.valueOf(tunnelPort),
+                "RSERVE_PORT",
+                String.valueOf(rservePort),
+                "TUNNEL_TOKEN",
+                token),
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Dio.netty.leakDetection.level=paranoid",
+                "-Xmx128m",
+                "-jar",
+                NODE_TUNNEL_JAR.toString()));
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** As nginx's renderer wants it. */
+  String address() {
+    return name + "=127.0.0.1:" + tunnelPort;
+  }
+
+  int rservePort() {
+    return rservePort;
+  }
+
+  int tunnelPort() {
+    return tunnelPort;
+  }
+
+  ManagedProcess rserve() {
+    return rserve;
+  }
+
+  ManagedProcess nodeTunnel() {
+    return nodeTunnel;
+  }
+
+  /** The R processes that Rserve has forked and that live. */
+  List<ProcessHandle> rSessions() {
+    return rserve.children();
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    rserve.close();
+    nodeTunnel.close();
+  }
+}
