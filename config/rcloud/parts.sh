@@ -118,7 +118,7 @@ await_part() {
   title=$(part_title "$1")
   begin_step "$title"
   until part_is_healthy "$1"; do
-    part_is_running "$1" || die_with_log "$title ended as soon as it was started" "$LOG_DIR/$1.log"
+    part_is_running "$1" || die_with_log "$title ended while it was being started" "$LOG_DIR/$1.log"
     ((SECONDS - began < START_SECONDS)) || die_with_log "$title runs, but did not do its work within $START_SECONDS s" "$LOG_DIR/$1.log"
     show_progress
     sleep 0.1
