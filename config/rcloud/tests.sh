@@ -7,6 +7,8 @@ run_tests() { # verify|test
   local broken=()
   run_maven "$1" || broken+=("mvn $1")
   add_maven_reports
+  # What does not compile, or is not formatted, is a failure although no test says so.
+  [[ ${#broken[@]} -eq 0 || $failed -gt 0 ]] || failed=1
   run_script "$ROOT/config/nginx/render-test" || broken+=("config/nginx/render-test")
   run_script "$ROOT/config/rcloud/rcloud-test" || broken+=("config/rcloud/rcloud-test")
 
@@ -52,6 +54,7 @@ run_script() {
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
   else
+    failed=$((failed + 1))
     return 1
   fi
   return "$code"
