@@ -18,7 +18,7 @@ build() {
   local began=$SECONDS
   say "Building (the first time Maven fetches what it needs: a few minutes; log: $LOG_DIR/build.log)"
   # The style check is for those who change the code, not for those who want to run it.
-  start_part build - "$ROOT" mvn -B -q -DskipTests -Dspotless.check.skip=true -pl gateway,node-tunnel -am package
+  start_part build - "$ROOT" mvn -B -q -Dstyle.color=never -DskipTests -Dspotless.check.skip=true -pl gateway,node-tunnel -am package
   begin_step "Build"
   while part_is_running build; do
     show_progress

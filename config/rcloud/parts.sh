@@ -24,8 +24,12 @@ start_rserve() { # NODE_NUMBER
   fill_template "$ROOT/config/rserve.conf" \
     RSERVE_PORT "$(rserve_port "$1")" WORK_DIR "$directory/work" >"$directory/rserve.conf"
   # Huge pages for R's heap: the fork copies fewer page-table entries, so a session starts and ends faster.
+  # Mistakes go to standard error. Standard output is left out of the log: each session would write there
+  # again, at its end, what Rserve had not flushed before the fork.
+  # shellcheck disable=SC2016 # for the other shell
   GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
-    start_part "rserve-node$1" "$(rserve_port "$1")" "$directory" R CMD "$rserve" --no-save --RS-conf "$directory/rserve.conf"
+    start_part "rserve-node$1" "$(rserve_port "$1")" "$directory" sh -c 'exec "$@" >/dev/null' sh \
+    R CMD "$rserve" --no-save --RS-conf "$directory/rserve.conf"
 }
 
 # fill_template FILE NAME VALUE...: prints it with @NAME@ replaced.
@@ -114,7 +118,7 @@ await_part() {
   title=$(part_title "$1")
   begin_step "$title"
   until part_is_healthy "$1"; do
-    part_is_running "$1" || die_with_log "$title ended as soon as it was started" "$LOG_DIR/$1.log"
+    part_is_running "$1" || die_with_log "$title ended while it was being started" "$LOG_DIR/$1.log"
     ((SECONDS - began < START_SECONDS)) || die_with_log "$title runs, but did not do its work within $START_SECONDS s" "$LOG_DIR/$1.log"
     show_progress
     sleep 0.1

@@ -7,6 +7,8 @@ run_tests() { # verify|test
   local broken=()
   run_maven "$1" || broken+=("mvn $1")
   add_maven_reports
+  # What does not compile, or is not formatted, is a failure although no test says so.
+  [[ ${#broken[@]} -eq 0 || $failed -gt 0 ]] || failed=1
   run_script "$ROOT/config/nginx/render-test" || broken+=("config/nginx/render-test")
   run_script "$ROOT/config/rcloud/rcloud-test" || broken+=("config/rcloud/rcloud-test")
 
@@ -22,7 +24,7 @@ run_maven() {
   # Only what runs now counts.
   rm -rf "$ROOT"/*/target/surefire-reports "$ROOT"/*/target/failsafe-reports
   say "mvn -B $1 (log: $LOG_DIR/test.log)"
-  (cd "$ROOT" && mvn -B -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
+  (cd "$ROOT" && mvn -B -Dstyle.color=never -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
 }
 
 # The reports of surefire and failsafe: one <testsuite> a class, with its counts as attributes.
@@ -45,13 +47,14 @@ add_maven_reports() {
 run_script() {
   local output code last
   say "${1#"$ROOT"/}"
-  output=$("$1" 2>&1 </dev/null)
+  output=$("$1" </dev/null)
   code=$?
   printf '%s\n' "$output"
   last=${output##*$'\n'}
   if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
   else
+    failed=$((failed + 1))
     return 1
   fi
   return "$code"
