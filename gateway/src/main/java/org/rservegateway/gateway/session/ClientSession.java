@@ -13,6 +13,7 @@ import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionState.Arrived;
 import org.rservegateway.gateway.session.SessionState.Bound;
 import org.rservegateway.gateway.session.SessionState.Closed;
+import org.rservegateway.gateway.session.SessionState.Expired;
 import org.rservegateway.gateway.session.SessionState.Greeted;
 import org.rservegateway.gateway.session.SessionState.Queued;
 import org.rservegateway.gateway.tunnel.RSessionListener;
@@ -48,6 +49,9 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** How long a client may take to read the error behind which its connection is closed. */
   private static final long LINGER_SECONDS = 5;
+
+  /** How long a client whose R is gone may keep its connection before it asks again. */
+  private static final long EXPIRED_SECONDS = 60;
 
   private final Channel client;
   private final SessionDispatcher dispatcher;
@@ -97,6 +101,11 @@ public final class ClientSession implements Applicant, RSessionListener {
       close(fault, describe(fault));
     } else if (state instanceof Bound bound) {
       forward(bound, bytes);
+    } else if (state instanceof Expired expired) {
+      bytes.release();
+      if (exchange.isBusy()) {
+        disconnect(expired.reason(), expired.text());
+      }
     } else {
       hold(bytes);
     }
@@ -398,7 +407,10 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (before instanceof Closed) {
       return;
     }
-    state = new Closed();
+    if (before instanceof Expired) {
+      disconnect(reason, text);
+      return;
+    }
     cancelQueueTimer();
     held.giveUp();
     if (before instanceof Bound bound) {
@@ -406,13 +418,30 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else {
       dispatcher.withdraw(this);
     }
+    if (reason.isToldLater() && !exchange.isBusy() && responses.isBetweenPackets()) {
+      expire(reason, text);
+    } else {
+      disconnect(reason, text);
+    }
+    logEnd(before, reason, text);
+  }
+
+  private void expire(CloseReason reason, String text) {
+    state = new Expired(reason, text);
+    client.config().setAutoRead(true);
+    Future<?> timer =
+        client.eventLoop().schedule(() -> client.close(), EXPIRED_SECONDS, TimeUnit.SECONDS);
+    client.closeFuture().addListener(closed -> timer.cancel(false));
+  }
+
+  private void disconnect(CloseReason reason, String text) {
+    state = new Closed();
     boolean answerable = exchange.isBusy() && responses.isBetweenPackets() && client.isActive();
     if (answerable && reason.error().isPresent()) {
       answerAndClose(reason.error().get(), text);
     } else {
       client.close();
     }
-    logEnd(before, reason, text);
   }
 
   /**
@@ -431,7 +460,9 @@ public final class ClientSession implements Applicant, RSessionListener {
                 client.close();
               }
             });
-    client.eventLoop().schedule(() -> client.close(), LINGER_SECONDS, TimeUnit.SECONDS);
+    Future<?> timer =
+        client.eventLoop().schedule(() -> client.close(), LINGER_SECONDS, TimeUnit.SECONDS);
+    client.closeFuture().addListener(closed -> timer.cancel(false));
   }
 
   private void logEnd(SessionState before, CloseReason reason, String text) {

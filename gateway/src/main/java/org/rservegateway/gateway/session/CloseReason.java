@@ -39,6 +39,11 @@ public enum CloseReason {
     return label;
   }
 
+  /** Whether a client that waited for nothing is told when it sends its next command. */
+  boolean isToldLater() {
+    return this == R_ENDED || this == NODE_LOST;
+  }
+
   /** What answers an outstanding request; empty where nobody reads it any more. */
   public Optional<QapError> error() {
     return Optional.ofNullable(error);

@@ -10,6 +10,7 @@ import org.rservegateway.wire.TunnelMessage;
  *   Arrived ──greeting known──▶ Greeted ──first command──▶ Queued ──tunnel──▶ Bound
  *      └──────greeting is different for each session───────────────────────────▲ │
  *                                                       Queued ◀──R unseen────────┘
+ *   Bound ──R gone, nothing outstanding──▶ Expired ──next command: its error──▶ Closed
  *   any ──CloseReason──▶ Closed
  * </pre>
  */
@@ -50,6 +51,12 @@ sealed interface SessionState {
       return new Queued(nowNanos, moves + 1);
     }
   }
+
+  /**
+   * R is gone and no request was outstanding, so there was nothing to answer. The connection stays
+   * for a while: the client's next command is answered with why, instead of a reset.
+   */
+  record Expired(CloseReason reason, String text) implements SessionState {}
 
   /** It is over; what still comes from the client is thrown away. */
   record Closed() implements SessionState {}

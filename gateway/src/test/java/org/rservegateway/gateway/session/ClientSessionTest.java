@@ -181,15 +181,44 @@ class ClientSessionTest {
   }
 
   @Test
-  void idleClientWhoseRDiedIsJustClosed() {
+  void idleClientWhoseRDiedIsToldSoAtItsNextCommand() {
     Far far = readyNode();
     EmbeddedClient client = boundClient(far);
 
     far.ended(true);
     far.message();
+    assertThat(client.received()).as("nothing that nobody asked for").isEmpty();
+    assertThat(client.isConnected()).isTrue();
+    client.sends(eval(4));
 
+    assertError(client, 0x42, "R ended the session: R closed the connection");
+  }
+
+  @Test
+  void idleClientWhoseTunnelBrokeIsToldSoAtItsNextCommand() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+
+    far.breaks();
     assertThat(client.received()).isEmpty();
+    client.sends(eval(4));
+
+    assertError(client, 0x42, "the connection to the R node broke");
+  }
+
+  @Test
+  void clientWhoseRDiedIsClosedAfterAWhile() {
+    Far far = readyNode();
+    EmbeddedClient client = boundClient(far);
+    far.ended(true);
+    far.message();
+
+    client.waits(Duration.ofSeconds(59));
+    assertThat(client.isConnected()).isTrue();
+    client.waits(Duration.ofSeconds(1));
+
     assertThat(client.isConnected()).isFalse();
+    assertThat(client.received()).isEmpty();
   }
 
   @Test
@@ -222,7 +251,6 @@ class ClientSessionTest {
     far.message();
 
     assertThat(client.received()).isEmpty();
-    assertThat(client.isConnected()).isFalse();
   }
 
   @Test
