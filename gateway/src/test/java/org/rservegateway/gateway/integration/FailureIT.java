@@ -141,7 +141,6 @@ class FailureIT {
       assertThat(nodesOfNewSessions()).contains("node3").doesNotContain(removed.name());
       old.close();
       await().atMost(TestCluster.PATIENCE).until(() -> removed.rSessions().isEmpty());
-      removed.close();
     }
   }
 

@@ -22,6 +22,7 @@ public final class EmbeddedClient {
   /** A client that connects to {@code cluster}. */
   public EmbeddedClient(EmbeddedCluster cluster) {
     channel = new EmbeddedChannel();
+    cluster.owns(channel);
     ClientSession session =
         new ClientSession(channel, cluster.dispatcher(), Duration.ofSeconds(30));
     channel.pipeline().addLast(new ClientHandler(session));

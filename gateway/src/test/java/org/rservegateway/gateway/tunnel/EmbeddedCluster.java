@@ -36,6 +36,7 @@ public final class EmbeddedCluster implements AutoCloseable {
 
   private final AtomicLong nanos = new AtomicLong();
   private final List<Far> tunnels = new ArrayList<>();
+  private final List<EmbeddedChannel> clients = new ArrayList<>();
   private final SessionDispatcher dispatcher;
 
   /** A cluster with the settings that {@code environment} names, all others at their defaults. */
@@ -59,6 +60,11 @@ public final class EmbeddedCluster implements AutoCloseable {
 
   public SessionDispatcher dispatcher() {
     return dispatcher;
+  }
+
+  /** The client's channel ends with the cluster, whatever is still in it. */
+  public void owns(EmbeddedChannel client) {
+    clients.add(client);
   }
 
   /** Lets the dispatcher's time pass. */
@@ -94,6 +100,7 @@ public final class EmbeddedCluster implements AutoCloseable {
     for (Far far : tunnels) {
       assertThat(far.channel.finishAndReleaseAll()).as("bytes that nobody looked at").isFalse();
     }
+    clients.forEach(EmbeddedChannel::finishAndReleaseAll);
   }
 
   /** The node's end of a tunnel. */
