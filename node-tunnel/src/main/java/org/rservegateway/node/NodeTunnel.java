@@ -93,6 +93,11 @@ public final class NodeTunnel implements AutoCloseable {
 
   /** Runs until the process is told to end; {@link NodeTunnelConfig} names the settings. */
   public static void main(String[] arguments) {
+    if (arguments.length > 0) {
+      boolean help = arguments[0].equals("--help");
+      (help ? System.out : System.err).print(NodeTunnelConfig.HELP);
+      System.exit(help ? 0 : BAD_CONFIGURATION);
+    }
     try {
       NodeTunnel nodeTunnel = start(NodeTunnelConfig.of(System.getenv()), PING_INTERVAL);
       Runtime.getRuntime().addShutdownHook(new Thread(nodeTunnel::close, "shutdown"));

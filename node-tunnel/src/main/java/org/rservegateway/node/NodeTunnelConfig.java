@@ -27,6 +27,27 @@ public record NodeTunnelConfig(
     String warmUp,
     int maxTunnels) {
 
+  /** The settings for people, as the command line prints them. */
+  static final String HELP =
+      """
+      Usage: java -jar node-tunnel.jar
+
+      Stands beside one Rserve and opens its R sessions for the gateways' tunnels.
+
+      Environment
+        NODE_NAME                the node's name in logs and messages (the host's name)
+        NODE_TUNNEL_HOST         address to listen on (127.0.0.1)
+        NODE_TUNNEL_PORT         port to listen on (8000)
+        NODE_TUNNEL_MAX_TUNNELS  tunnels open at a time; more are refused (1000)
+        RSERVE_PORT              port of the node's Rserve on 127.0.0.1 (6311)
+        RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
+        TUNNEL_TOKEN             what gateways must bring (none)
+        LOG_LEVEL                DEBUG, INFO, WARN, ERROR (INFO)
+
+      GET /health answers 200 if Rserve opens R sessions, else 503.
+      Exit code: 1 can't listen, 2 mistakes in the environment or arguments.
+      """;
+
   private static final int MAX_PORT = 65535;
   private static final int DEFAULT_PORT = 8000;
   private static final int DEFAULT_RSERVE_PORT = 6311;
