@@ -10,6 +10,7 @@ import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -17,6 +18,7 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "gateway",
     mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
     description = "Stands in for one Rserve on port 6311, with a cluster of R nodes behind it.")
 public final class Main implements Callable<Integer> {
 
@@ -73,6 +75,15 @@ public final class Main implements Callable<Integer> {
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;
+    }
+  }
+
+  /** What the build wrote into the jar. */
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {"gateway " + (version == null ? "(not from a jar)" : version)};
     }
   }
 }

@@ -187,6 +187,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
         () -> {
           if (tunnel.state() instanceof Tunnel.Ready state
               && pool.announce(tunnel, state.rSession().session())) {
+            if (tunnel.node().isFailing()) {
+              log.info("node {} can be used again", tunnel.node().name());
+            }
             tunnel.node().succeeded();
             idleAgain(tunnel);
             tunnel.node().reportedSessions(state.rSession().nodeSessions());

@@ -207,6 +207,16 @@ public final class ClientSession implements Applicant, RSessionListener {
       close(CloseReason.QUEUE_FULL, "all R sessions are in use: " + dispatcher.describe());
       return;
     }
+    startQueueTimer();
+  }
+
+  /** Waits before all others: the R session that it had is lost, and nothing had reached it. */
+  private void waitAgain() {
+    dispatcher.enqueueAgain(this);
+    startQueueTimer();
+  }
+
+  private void startQueueTimer() {
     if (waits() && !queueTimeout.isZero() && queueTimer == null) {
       queueTimer =
           client
@@ -301,7 +311,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     TunnelMessage.Ready rSession = tunnel.serve(this);
     if (rSession == null) {
       // It was lost on the way here; the tunnel comes back by itself with the next one.
-      dispatcher.enqueueAgain(this);
+      waitAgain();
       return;
     }
     cancelQueueTimer();
@@ -396,7 +406,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       return false; // the client has read the greeting of this very R session
     }
     state = bound.queueAgain(System.nanoTime());
-    dispatcher.enqueueAgain(this);
+    waitAgain();
     return true;
   }
 

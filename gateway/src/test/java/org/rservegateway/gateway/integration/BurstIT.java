@@ -12,7 +12,10 @@ class BurstIT {
   @Test
   void noneOfTwoThousandSessionsBySixtyFourClientsFailsAndNoProcessStays() throws Exception {
     Map<String, String> settings =
-        Map.of("RCLOUD_POOL_MAXSESSIONSPERNODE", "20", "RCLOUD_POOL_WARM", "4");
+        Map.of(
+            "RCLOUD_POOL_MAXSESSIONSPERNODE", "20",
+            "RCLOUD_POOL_WARM", "4",
+            "RCLOUD_THREADS", "2");
     try (TestCluster cluster = TestCluster.start(2, settings)) {
       Load load = Load.of(cluster.port(), 64, 2_000);
 

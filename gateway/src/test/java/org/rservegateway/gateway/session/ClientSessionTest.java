@@ -137,6 +137,20 @@ class ClientSessionTest {
   }
 
   @Test
+  void sessionThatIsMovedDoesNotWaitForEver() {
+    Far far = readyNode();
+    EmbeddedClient client = greetedClient();
+    client.sends(eval(8));
+    far.received();
+    far.ended(false);
+    far.message();
+
+    client.waits(Duration.ofSeconds(30));
+
+    assertError(client, 0x50, "no R session became free within timeouts.queue, 30000 ms");
+  }
+
+  @Test
   void sessionIsMovedOnlyAFewTimes() {
     Far far = readyNode();
     EmbeddedClient client = greetedClient();
