@@ -1,5 +1,6 @@
 package org.rservegateway.node;
 
+import ch.qos.logback.classic.LoggerContext;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
@@ -100,7 +101,15 @@ public final class NodeTunnel implements AutoCloseable {
     }
     try {
       NodeTunnel nodeTunnel = start(NodeTunnelConfig.of(System.getenv()), PING_INTERVAL);
-      Runtime.getRuntime().addShutdownHook(new Thread(nodeTunnel::close, "shutdown"));
+      Runtime.getRuntime()
+          .addShutdownHook(
+              new Thread(
+                  () -> {
+                    nodeTunnel.close();
+                    // Writes what is still queued.
+                    ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
+                  },
+                  "shutdown"));
     } catch (IllegalArgumentException e) {
       System.err.println(e.getMessage());
       System.exit(BAD_CONFIGURATION);

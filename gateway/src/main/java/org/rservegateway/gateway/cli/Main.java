@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.cli;
 
+import ch.qos.logback.classic.LoggerContext;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -8,6 +9,7 @@ import java.util.concurrent.CountDownLatch;
 import org.rservegateway.gateway.Gateway;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -59,6 +61,8 @@ public final class Main implements Callable<Integer> {
             new Thread(
                 () -> {
                   gateway.close();
+                  // Writes what is still queued.
+                  ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
                   ended.countDown();
                 },
                 "shutdown"));
