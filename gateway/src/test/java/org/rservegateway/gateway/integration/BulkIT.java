@@ -28,7 +28,7 @@ class BulkIT {
   static void start() throws Exception {
     level = ResourceLeakDetector.getLevel();
     ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
-    cluster = TestCluster.start(1, Map.of(), "simple");
+    cluster = TestCluster.start(1, Map.of(), "simple", "");
   }
 
   @AfterAll

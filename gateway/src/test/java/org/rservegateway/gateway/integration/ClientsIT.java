@@ -2,12 +2,10 @@ package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
 
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -108,7 +106,8 @@ class ClientsIT {
   @Test
   void rSclientEvaluatesAndAssigns(@TempDir Path directory) throws Exception {
     assertThat(
-            runR(
+            RClient.run(
+                cluster.port(),
                 directory,
                 """
                 invisible(RS.assign(c, "x", c(1, 2, 39)))
@@ -122,7 +121,8 @@ class ClientsIT {
   @Test
   void rSclientHearsOutOfBandMessagesAndAnswersThem(@TempDir Path directory) throws Exception {
     assertThat(
-            runR(
+            RClient.run(
+                cluster.port(),
                 directory,
                 """
                 RS.oobCallbacks(c,
@@ -143,7 +143,8 @@ class ClientsIT {
   @Test
   void rSclientPipelines(@TempDir Path directory) throws Exception {
     assertThat(
-            runR(
+            RClient.run(
+                cluster.port(),
                 directory,
                 """
                 RS.eval(c, { Sys.sleep(0.2); "first" }, wait = FALSE)
@@ -232,25 +233,5 @@ class ClientsIT {
 
   private static RConnection connect() throws RserveException {
     return new RConnection("127.0.0.1", cluster.port());
-  }
-
-  private static String runR(Path directory, String code) throws Exception {
-    Path script = directory.resolve("client.R");
-    Files.writeString(
-        script,
-        """
-        library(RSclient)
-        c <- RS.connect("127.0.0.1", %dL)
-        %s
-        invisible(RS.close(c))
-        """
-            .formatted(cluster.port(), code));
-    Path output = directory.resolve("output");
-    ManagedProcess client =
-        ManagedProcess.start(output, Map.of(), List.of("Rscript", script.toString()));
-    try (client) {
-      await().atMost(TestCluster.PATIENCE).until(() -> !client.isAlive());
-    }
-    return client.output();
   }
 }

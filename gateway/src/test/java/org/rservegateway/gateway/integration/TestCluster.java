@@ -34,6 +34,7 @@ final class TestCluster implements AutoCloseable {
 
   private final Path directory;
   private final String leakDetection;
+  private final String rserveLines;
   private final List<TestNode> nodes = new ArrayList<>();
   private final List<TestNode> everyNode = new ArrayList<>();
   private final Map<String, String> environment = new HashMap<>();
@@ -41,20 +42,25 @@ final class TestCluster implements AutoCloseable {
   private ManagedProcess nginx;
   private Gateway gateway;
 
-  private TestCluster(String leakDetection) throws IOException {
+  private TestCluster(String leakDetection, String rserveLines) throws IOException {
+    this.rserveLines = rserveLines;
     this.leakDetection = leakDetection;
     directory = Files.createTempDirectory("rserve-gateway-test");
   }
 
   /** A cluster that can serve; {@code settings} are the gateway's, as environment variables. */
   static TestCluster start(int nodes, Map<String, String> settings) throws Exception {
-    return start(nodes, settings, "paranoid");
+    return start(nodes, settings, "paranoid", "");
   }
 
-  /** The same, with another level of leak detection in the node-tunnels. */
-  static TestCluster start(int nodes, Map<String, String> settings, String leakDetection)
+  /**
+   * The same, with another level of leak detection in the node-tunnels, and with further lines in
+   * Rserve's configuration.
+   */
+  static TestCluster start(
+      int nodes, Map<String, String> settings, String leakDetection, String rserveLines)
       throws Exception {
-    TestCluster cluster = new TestCluster(leakDetection);
+    TestCluster cluster = new TestCluster(leakDetection, rserveLines);
     try {
       for (int i = 1; i <= nodes; i++) {
         cluster.newNode("node" + i);
@@ -75,7 +81,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   private TestNode newNode(String name) throws IOException {
-    TestNode node = new TestNode(name, directory, TOKEN, leakDetection);
+    TestNode node = new TestNode(name, directory, TOKEN, leakDetection, rserveLines);
     nodes.add(node);
     everyNode.add(node);
     return node;

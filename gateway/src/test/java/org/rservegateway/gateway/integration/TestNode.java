@@ -23,12 +23,15 @@ final class TestNode implements AutoCloseable {
   private final Path directory;
   private final String token;
   private final String leakDetection;
+  private final String rserveLines;
   private final int rservePort = TestCluster.freePort();
   private final int tunnelPort = TestCluster.freePort();
   private ManagedProcess rserve;
   private ManagedProcess nodeTunnel;
 
-  TestNode(String name, Path parent, String token, String leakDetection) throws IOException {
+  TestNode(String name, Path parent, String token, String leakDetection, String rserveLines)
+      throws IOException {
+    this.rserveLines = rserveLines;
     this.leakDetection = leakDetection;
     this.name = name;
     this.directory = Files.createDirectory(parent.resolve(name));
@@ -43,8 +46,9 @@ final class TestNode implements AutoCloseable {
     Files.writeString(
         config,
         Files.readString(TestCluster.ROOT.resolve("config/rserve.conf"))
-            .replace("@RSERVE_PORT@", String.valueOf(rservePort))
-            .replace("@WORK_DIR@", work.toString()));
+                .replace("@RSERVE_PORT@", String.valueOf(rservePort))
+                .replace("@WORK_DIR@", work.toString())
+            + rserveLines);
     rserve =
         ManagedProcess.start(
             directory.resolve("rserve.log"),
