@@ -14,8 +14,7 @@ class NodeTunnelConfigTest {
 
     assertThat(config.name()).isNotEmpty();
     assertThat(config)
-        .isEqualTo(
-            new NodeTunnelConfig(config.name(), "127.0.0.1", 8000, 6311, "", "", 1000));
+        .isEqualTo(new NodeTunnelConfig(config.name(), "127.0.0.1", 8000, 6311, "", "", 1000));
   }
 
   @Test
@@ -33,8 +32,7 @@ class NodeTunnelConfigTest {
     NodeTunnelConfig config = NodeTunnelConfig.of(environment);
 
     assertThat(config)
-        .isEqualTo(
-            new NodeTunnelConfig("r1", "0.0.0.0", 0, 65535, "secret", "library(stats)", 7));
+        .isEqualTo(new NodeTunnelConfig("r1", "0.0.0.0", 0, 65535, "secret", "library(stats)", 7));
   }
 
   @Test
