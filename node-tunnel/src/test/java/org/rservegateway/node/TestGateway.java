@@ -72,7 +72,11 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
   }
 
   void sendBytes(ByteBuffer message) {
-    webSocket.sendBinary(message, true).orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
+    // The JDK masks a little-endian buffer wrongly; a slice is big-endian.
+    webSocket
+        .sendBinary(message.slice(), true)
+        .orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+        .join();
   }
 
   void sendEval(String expression) {
@@ -128,12 +132,12 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
     }
   }
 
-  /** The whole number or the double that R answers first. */
-  double eval(String expression) {
+  /** The whole number that R answers, as an integer or a double. */
+  long eval(String expression) {
     sendEval(expression);
     ByteBuffer answer = answer();
     boolean isDouble = (answer.get(20) & 0x3f) == 33;
-    return isDouble ? answer.getDouble(24) : answer.getInt(24);
+    return isDouble ? (long) answer.getDouble(24) : answer.getInt(24);
   }
 
   int bytesHeard() {
