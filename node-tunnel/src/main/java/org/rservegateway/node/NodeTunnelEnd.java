@@ -98,7 +98,7 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   /** Bytes for R, which this method owns; those for a session that is over are thrown away. */
   void receive(ByteBuf bytes) {
-    if (!(state instanceof Open open)) {
+    if (!(state instanceof Open open) || !bytes.isReadable()) {
       bytes.release();
       return;
     }

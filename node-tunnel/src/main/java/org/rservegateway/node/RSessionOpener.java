@@ -92,6 +92,7 @@ final class RSessionOpener {
     new Bootstrap()
         .group(request.eventLoop)
         .channelFactory(channels)
+        .disableResolver() // the address is a number
         .option(ChannelOption.TCP_NODELAY, true)
         .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
         .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)

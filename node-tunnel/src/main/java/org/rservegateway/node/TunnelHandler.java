@@ -23,7 +23,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Life: whatever comes in counts. Each silent interval is answered with a ping, and after {@link
  * #SILENT_INTERVALS_ALLOWED} of them the gateway counts as gone. While the tunnel is not read, by
- * our own will, silence says nothing.
+ * our own will, silence says nothing; the pings go on, since they are then the only sign of our own
+ * life: we don't see those that we would have to answer.
  */
 final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
@@ -51,15 +52,16 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
       } else {
         refuse(ctx, "a tunnel must speak " + TunnelProtocol.SUBPROTOCOL);
       }
-    } else if (event instanceof IdleStateEvent && open) {
-      silence(ctx);
+    } else if (event instanceof IdleStateEvent idle && open) {
+      silence(ctx, idle.isFirst());
     }
   }
 
-  private void silence(ChannelHandlerContext ctx) {
-    if (!ctx.channel().config().isAutoRead()) {
+  private void silence(ChannelHandlerContext ctx, boolean firstSinceLife) {
+    if (firstSinceLife || !ctx.channel().config().isAutoRead()) {
       silentIntervals = 0;
-    } else if (++silentIntervals >= SILENT_INTERVALS_ALLOWED) {
+    }
+    if (ctx.channel().config().isAutoRead() && ++silentIntervals >= SILENT_INTERVALS_ALLOWED) {
       log.info("the gateway {} is silent, also to pings", ctx.channel().remoteAddress());
       ctx.close();
     } else {
@@ -69,7 +71,6 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
-    silentIntervals = 0;
     if (message instanceof BinaryWebSocketFrame frame
         && frame.isFinalFragment()
         && frame.content().readableBytes() <= TunnelProtocol.MAX_DATA_BYTES) {

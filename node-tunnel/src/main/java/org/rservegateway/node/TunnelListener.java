@@ -94,6 +94,9 @@ final class TunnelListener {
   private void buildPipeline(Channel connection) {
     ChannelPipeline pipeline = connection.pipeline();
     NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
+    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
+    pipeline.addLast(
+        "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
     pipeline.addLast("edge", new HttpEdge(config, opener, health));
@@ -109,8 +112,6 @@ final class TunnelListener {
                 .dropPongFrames(false) // they are signs of life
                 .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
                 .build()));
-    pipeline.addLast(
-        "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, health));
   }
 

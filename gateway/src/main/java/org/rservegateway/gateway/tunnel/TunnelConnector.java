@@ -105,12 +105,13 @@ public final class TunnelConnector {
         .config()
         .setRecvByteBufAllocator(
             new AdaptiveRecvByteBufAllocator(1024, 16 * 1024, TunnelProtocol.MAX_DATA_BYTES));
-    pipeline.addLast("http", new HttpClientCodec());
-    pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
-    pipeline.addLast("webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node())));
+    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
     pipeline.addLast(
         "silence",
         new IdleStateHandler(config.pingInterval().toMillis(), 0, 0, TimeUnit.MILLISECONDS));
+    pipeline.addLast("http", new HttpClientCodec());
+    pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
+    pipeline.addLast("webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node())));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed()));
   }
 

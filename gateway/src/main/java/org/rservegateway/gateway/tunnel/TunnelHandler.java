@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Life: whatever comes in counts. After a silence of {@code pingInterval} a ping is sent, and
  * after as many silent intervals as make {@code pingTimeout} the node counts as hung. While the
- * tunnel is not read, by our own will, silence says nothing.
+ * tunnel is not read, by our own will, silence says nothing; the pings go on, since they are then
+ * the only sign of our own life: we don't see those that we would have to answer.
  */
 final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
@@ -43,7 +44,6 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void channelRead(ChannelHandlerContext ctx, Object message) {
-    silentIntervals = 0;
     if (message instanceof BinaryWebSocketFrame frame && frame.isFinalFragment()) {
       tunnel.receive(frame.content());
       return;
@@ -80,17 +80,18 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof IdleStateEvent) {
-      silence(ctx);
+    if (event instanceof IdleStateEvent idle) {
+      silence(ctx, idle.isFirst());
     } else if (event == ClientHandshakeStateEvent.HANDSHAKE_TIMEOUT) {
       tunnel.close("no answer to the WebSocket handshake");
     }
   }
 
-  private void silence(ChannelHandlerContext ctx) {
-    if (!ctx.channel().config().isAutoRead()) {
+  private void silence(ChannelHandlerContext ctx, boolean firstSinceLife) {
+    if (firstSinceLife || !ctx.channel().config().isAutoRead()) {
       silentIntervals = 0;
-    } else if (++silentIntervals >= silentIntervalsAllowed) {
+    }
+    if (ctx.channel().config().isAutoRead() && ++silentIntervals >= silentIntervalsAllowed) {
       tunnel.close("the node is silent, also to pings");
     } else {
       ctx.writeAndFlush(new PingWebSocketFrame(), ctx.voidPromise());

@@ -1,0 +1,69 @@
+package org.rservegateway.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class NodeTunnelConfigTest {
+
+  @Test
+  void anEmptyEnvironmentGivesTheDefaults() {
+    NodeTunnelConfig config = NodeTunnelConfig.of(Map.of());
+
+    assertThat(config.name()).isNotEmpty();
+    assertThat(config)
+        .isEqualTo(new NodeTunnelConfig(config.name(), "127.0.0.1", 8000, 6311, "", "", 1000));
+  }
+
+  @Test
+  void everySettingIsRead() {
+    Map<String, String> environment =
+        Map.of(
+            "NODE_NAME", "r1",
+            "NODE_TUNNEL_HOST", "0.0.0.0",
+            "NODE_TUNNEL_PORT", "0",
+            "RSERVE_PORT", "65535",
+            "TUNNEL_TOKEN", "secret",
+            "RSERVE_WARM_UP", "library(stats)",
+            "NODE_TUNNEL_MAX_TUNNELS", "7");
+
+    NodeTunnelConfig config = NodeTunnelConfig.of(environment);
+
+    assertThat(config)
+        .isEqualTo(new NodeTunnelConfig("r1", "0.0.0.0", 0, 65535, "secret", "library(stats)", 7));
+  }
+
+  @Test
+  void anEmptyNumberIsTheDefault() {
+    NodeTunnelConfig config = NodeTunnelConfig.of(Map.of("RSERVE_PORT", ""));
+
+    assertThat(config.rservePort()).isEqualTo(6311);
+  }
+
+  @Test
+  void everyMistakeIsNamedAtOnceWithItsValueAndItsRule() {
+    Map<String, String> environment =
+        Map.of(
+            "NODE_TUNNEL_PORT", "65536",
+            "RSERVE_PORT", "0",
+            "NODE_TUNNEL_MAX_TUNNELS", "many");
+
+    assertThatThrownBy(() -> NodeTunnelConfig.of(environment))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            String.join(
+                System.lineSeparator(),
+                "NODE_TUNNEL_PORT: \"65536\" must be a whole number from 0 to 65535",
+                "RSERVE_PORT: \"0\" must be a whole number from 1 to 65535",
+                "NODE_TUNNEL_MAX_TUNNELS: \"many\" must be a whole number from 1 to 100000"));
+  }
+
+  @Test
+  void theTokenIsNotInTheText() {
+    NodeTunnelConfig config = NodeTunnelConfig.of(Map.of("TUNNEL_TOKEN", "secret"));
+
+    assertThat(config.toString()).doesNotContain("secret");
+  }
+}
