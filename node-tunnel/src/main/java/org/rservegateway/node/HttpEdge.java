@@ -76,7 +76,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
   /** Asks Rserve for an R session, unless one was opened just now. */
   private void answerHealth(ChannelHandlerContext ctx) {
-    if (health.isFresh()) {
+    if (health.answeredLately()) {
       answerHealthNow(ctx);
       return;
     }

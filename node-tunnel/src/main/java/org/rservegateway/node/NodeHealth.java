@@ -24,10 +24,10 @@ final class NodeHealth {
     seen = new Seen(false, reason, System.nanoTime());
   }
 
-  /** Whether that was seen so lately that nobody need look again. */
-  boolean isFresh() {
+  /** Whether Rserve answered so lately that nobody need look again. */
+  boolean answeredLately() {
     Seen last = seen;
-    return last != null && System.nanoTime() - last.atNanos < FRESH_NANOS;
+    return last != null && last.answered && System.nanoTime() - last.atNanos < FRESH_NANOS;
   }
 
   /** Whether Rserve answered when it was seen last. */

@@ -193,7 +193,7 @@ class NodeTunnelIT {
     try (TestGateway gateway = new TestGateway(node.address())) {
       TunnelMessage.Ready ready = gateway.ready();
 
-      gateway.sendBytes(ByteBuffer.allocate(bytes));
+      gateway.sendRefusedBytes(ByteBuffer.allocate(bytes));
 
       await().atMost(TestGateway.PATIENCE).until(gateway::isClosed);
       awaitGone(ready.processId());

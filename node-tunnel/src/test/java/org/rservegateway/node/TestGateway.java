@@ -79,6 +79,15 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
         .join();
   }
 
+  /** Sends bytes that the node refuses: it may close before it has taken them all. */
+  void sendRefusedBytes(ByteBuffer message) {
+    webSocket
+        .sendBinary(message.slice(), true)
+        .exceptionally(closedMeanwhile -> webSocket)
+        .orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+        .join();
+  }
+
   void sendEval(String expression) {
     byte[] source = expression.getBytes(StandardCharsets.UTF_8);
     int length = source.length + 1;
