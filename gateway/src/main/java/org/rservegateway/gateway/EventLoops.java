@@ -67,6 +67,11 @@ public final class EventLoops {
     return epoll ? EpollDatagramChannel::new : NioDatagramChannel::new;
   }
 
+  /** How a connection is made to notice a peer that went away without a word. */
+  public Keepalive keepalive() {
+    return epoll ? Keepalive.EPOLL : Keepalive.NIO;
+  }
+
   /** Which transport is in use, for people. */
   public String transport() {
     return epoll ? "epoll" : "nio";

@@ -1,5 +1,7 @@
 package org.rservegateway.gateway;
 
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.resolver.dns.DnsAddressResolverGroup;
 import io.netty.resolver.dns.DnsNameResolverBuilder;
 import io.netty.util.concurrent.Future;
@@ -11,6 +13,7 @@ import org.rservegateway.gateway.client.ClientListener;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.NodeDiscovery;
 import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.gateway.tunnel.TunnelConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,7 +27,9 @@ public final class Gateway implements AutoCloseable {
 
   private final EventLoops eventLoops;
   private final DnsAddressResolverGroup resolvers;
+  private final MeterRegistry meters = new SimpleMeterRegistry();
   private final SessionDispatcher dispatcher;
+  private final SessionContext sessions;
   private final NodeDiscovery discovery;
   private final ClientListener listener;
   private final Future<?> maintenance;
@@ -38,9 +43,10 @@ public final class Gateway implements AutoCloseable {
                 .socketChannelFactory(null));
     TunnelConnector connector = new TunnelConnector(eventLoops, config, resolvers);
     dispatcher = new SessionDispatcher(config, connector::open, System::nanoTime);
+    sessions = SessionContext.of(config, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, config.tunnel(), resolvers, dispatcher);
     try {
-      listener = new ClientListener(eventLoops, config, dispatcher);
+      listener = new ClientListener(eventLoops, sessions);
     } catch (IOException e) {
       resolvers.close();
       eventLoops.stop().awaitUninterruptibly();
@@ -51,15 +57,17 @@ public final class Gateway implements AutoCloseable {
         eventLoops
             .next()
             .scheduleWithFixedDelay(
-                dispatcher::maintain,
-                MAINTENANCE_MILLIS,
-                MAINTENANCE_MILLIS,
-                TimeUnit.MILLISECONDS);
+                this::maintain, MAINTENANCE_MILLIS, MAINTENANCE_MILLIS, TimeUnit.MILLISECONDS);
     log.info(
         "gateway listens on {}, nodes through {} ({})",
         listener.address(),
         config.tunnel().proxy(),
         eventLoops.transport());
+  }
+
+  private void maintain() {
+    sessions.registry().expireDue();
+    dispatcher.maintain();
   }
 
   /**
@@ -79,6 +87,11 @@ public final class Gateway implements AutoCloseable {
   /** Connections of clients now. */
   public int clients() {
     return listener.clients();
+  }
+
+  /** What the gateway has counted and measured. */
+  public MeterRegistry meters() {
+    return meters;
   }
 
   /** The tunnels of each node now. */

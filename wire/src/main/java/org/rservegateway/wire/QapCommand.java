@@ -36,6 +36,9 @@ public enum QapCommand {
   SERIALIZED_ASSIGN(0x0f6, "serAssign"),
   SERIALIZED_EXPRESSION_EVAL(0x0f7, "serEEval");
 
+  private static final int CONTROL = 0x040;
+  private static final int CONTROL_NUMBER = 0x00f;
+
   private static final Map<Integer, QapCommand> BY_CODE =
       Arrays.stream(values()).collect(Collectors.toMap(QapCommand::code, Function.identity()));
 
@@ -55,6 +58,21 @@ public enum QapCommand {
   /** The name in {@code Rsrv.h} without {@code CMD_}, as settings and logs spell it. */
   public String protocolName() {
     return protocolName;
+  }
+
+  /**
+   * Whether this word is one of the control commands, 0x040 to 0x04f, which Rserve carries out in
+   * its parent process, also one that has no name ({@code CMD_ctrl} in {@code Rsrv.h}).
+   */
+  public static boolean isControl(int code) {
+    return (code & ~CONTROL_NUMBER) == CONTROL;
+  }
+
+  /** The command with this name, as {@link #protocolName} spells it, whatever the case. */
+  public static Optional<QapCommand> named(String name) {
+    return Arrays.stream(values())
+        .filter(command -> command.protocolName.equalsIgnoreCase(name))
+        .findFirst();
   }
 
   /** The command with this word on the wire; empty where Rserve knows none. */

@@ -72,6 +72,11 @@ public final class QapFramer {
     return payloadLeft;
   }
 
+  /** Bytes of the next header that have come already, 0 to 15; they are kept here. */
+  public int heldHeaderBytes() {
+    return partialBytes;
+  }
+
   /** Whether the next byte begins a packet. */
   public boolean isBetweenPackets() {
     return payloadLeft == 0 && partialBytes == 0;

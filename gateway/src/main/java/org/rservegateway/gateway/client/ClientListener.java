@@ -14,8 +14,8 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.ClientSession;
+import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.wire.TunnelProtocol;
 
 /** The port that clients connect to, and the connections that came through it. */
@@ -32,9 +32,8 @@ public final class ClientListener {
    *
    * @throws IOException if it can't, with the address in the message
    */
-  public ClientListener(EventLoops eventLoops, GatewayConfig config, SessionDispatcher dispatcher)
-      throws IOException {
-    GatewayConfig.Listen listen = config.listen();
+  public ClientListener(EventLoops eventLoops, SessionContext context) throws IOException {
+    GatewayConfig.Listen listen = context.config().listen();
     ChannelFuture bound =
         new ServerBootstrap()
             .group(eventLoops.group())
@@ -42,7 +41,6 @@ public final class ClientListener {
             .option(ChannelOption.SO_BACKLOG, listen.backlog())
             .option(ChannelOption.SO_REUSEADDR, true)
             .childOption(ChannelOption.TCP_NODELAY, true)
-            .childOption(ChannelOption.SO_KEEPALIVE, true)
             .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
             .childOption(
                 ChannelOption.RECVBUF_ALLOCATOR,
@@ -53,9 +51,12 @@ public final class ClientListener {
                   @Override
                   protected void initChannel(Channel client) {
                     clients.add(client);
-                    ClientSession session =
-                        new ClientSession(client, dispatcher, config.timeouts().queue());
-                    client.pipeline().addLast("session", new ClientHandler(session));
+                    if (!listen.keepaliveIdle().isZero()) {
+                      eventLoops.keepalive().apply(client, listen);
+                    }
+                    client
+                        .pipeline()
+                        .addLast("session", new ClientHandler(new ClientSession(client, context)));
                   }
                 })
             .bind(listen.host(), listen.port())
@@ -82,11 +83,7 @@ public final class ClientListener {
   /** Listens no more, and ends all sessions with an answer to those who wait for one. */
   public void close() {
     channel.close().awaitUninterruptibly();
-    clients.forEach(
-        client ->
-            client
-                .eventLoop()
-                .execute(() -> client.pipeline().get(ClientHandler.class).session().shutdown()));
+    clients.forEach(client -> client.pipeline().get(ClientHandler.class).session().shutdown());
   }
 
   /** Waits until all clients are gone, or drops those that are not after {@code millis}. */

@@ -9,12 +9,15 @@ import java.util.Optional;
  * Every setting of the gateway with its default; {@code docs/configuration.md} says what each
  * means.
  *
+ * @param onClientGone what becomes of an evaluation whose client is gone
  * @param threads event loops; 0 chooses by the processors, see {@link #eventLoops}
  */
 public record GatewayConfig(
     Listen listen,
     Timeouts timeouts,
     Limits limits,
+    Commands commands,
+    @Default("kill") OnClientGone onClientGone,
     Pool pool,
     Tunnel tunnel,
     @Default("0") int threads) {
@@ -23,39 +26,106 @@ public record GatewayConfig(
   private static final int MAX_BACKLOG = 65535;
   private static final int MAX_SESSIONS_PER_NODE = 1000;
   private static final int MAX_THREADS = 256;
+  private static final int MAX_SESSIONS = 1_000_000;
+
+  /** A connection whose R is gone holds a file descriptor for nothing but one last answer. */
+  private static final Duration MAX_EXPIRED_TIME = Duration.ofDays(1);
+
+  private static final int MAX_KEEPALIVE_PROBES = 127; // the kernel's own bounds
+  private static final Duration MAX_KEEPALIVE_TIME = Duration.ofHours(9);
 
   /** Everything on the tunnel's path happens within seconds; more is a slip of the unit. */
   private static final Duration MAX_TUNNEL_TIME = Duration.ofHours(1);
 
-  /** Where clients connect. */
+  /**
+   * Where clients connect.
+   *
+   * @param keepaliveIdle silence after which TCP asks whether a client lives; 0 for never
+   * @param keepaliveInterval between two such questions
+   * @param keepaliveProbes unanswered ones after which the client counts as gone
+   */
   public record Listen(
-      @Default("127.0.0.1") String host, @Default("6311") int port, @Default("1024") int backlog) {
+      @Default("127.0.0.1") String host,
+      @Default("6311") int port,
+      @Default("1024") int backlog,
+      @Default("1m") Duration keepaliveIdle,
+      @Default("15s") Duration keepaliveInterval,
+      @Default("4") int keepaliveProbes) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "listen.host");
       mistakes.refuseOutside(0, MAX_PORT, port, "listen.port");
       mistakes.refuseOutside(1, MAX_BACKLOG, backlog, "listen.backlog");
+      mistakes.refuseUnless(
+          keepaliveIdle.isZero() || isWithin(keepaliveIdle, MAX_KEEPALIVE_TIME),
+          "must be 0, or from 1s to " + SettingType.format(MAX_KEEPALIVE_TIME),
+          "listen.keepaliveIdle");
+      mistakes.refuseUnless(
+          isWithin(keepaliveInterval, MAX_KEEPALIVE_TIME),
+          "must be from 1s to " + SettingType.format(MAX_KEEPALIVE_TIME),
+          "listen.keepaliveInterval");
+      mistakes.refuseOutside(1, MAX_KEEPALIVE_PROBES, keepaliveProbes, "listen.keepaliveProbes");
+    }
+  }
+
+  private static boolean isWithin(Duration time, Duration most) {
+    return time.toSeconds() > 0 && time.compareTo(most) <= 0;
+  }
+
+  /**
+   * How long things may take; 0 for without an end.
+   *
+   * @param firstCommand from the greeting to a client's first command
+   * @param queue that a client session waits for an R session
+   * @param idle that a session waits for its client's next command
+   * @param evaluation of one command, from its header to the last byte of its response
+   * @param lifetime of a session
+   * @param expired that a client whose R session has ended may keep its connection
+   */
+  public record Timeouts(
+      @Default("1m") Duration firstCommand,
+      @Default("30s") Duration queue,
+      @Default("10m") Duration idle,
+      @Default("1h") Duration evaluation,
+      @Default("1d") Duration lifetime,
+      @Default("1m") Duration expired) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseUnless(
+          !expired.isZero() && expired.compareTo(MAX_EXPIRED_TIME) <= 0,
+          "must be more than 0 and at most " + SettingType.format(MAX_EXPIRED_TIME),
+          "timeouts.expired");
     }
   }
 
   /**
-   * How long things may take.
+   * How many there may be at a time, and how large.
    *
-   * @param queue how long a client session waits for an R session; 0 for without an end
-   */
-  public record Timeouts(@Default("30s") Duration queue) {}
-
-  /**
-   * How many there may be at a time.
-   *
+   * @param sessions client connections in all
+   * @param sessionsPerClient client connections of one address; 0 for any number
    * @param queue client sessions that wait for an R session
+   * @param packet that a client may send; 0 for any size
    */
-  public record Limits(@Default("1000") int queue) {
+  public record Limits(
+      @Default("10000") int sessions,
+      @Default("0") int sessionsPerClient,
+      @Default("1000") int queue,
+      @Default("256MiB") ByteSize packet) {
 
     void check(Mistakes mistakes) {
+      mistakes.refuseOutside(1, MAX_SESSIONS, sessions, "limits.sessions");
+      mistakes.refuseOutside(0, MAX_SESSIONS, sessionsPerClient, "limits.sessionsPerClient");
       mistakes.refuseOutside(0, Integer.MAX_VALUE, queue, "limits.queue");
     }
   }
+
+  /**
+   * Which commands a client may send.
+   *
+   * @param deny those that are answered with "access denied"
+   */
+  public record Commands(
+      @Default("[shutdown, ctrlEval, ctrlShutdown, ctrlSource]") CommandNames deny) {}
 
   /**
    * The tunnels kept to each node.
@@ -156,6 +226,7 @@ public record GatewayConfig(
 
   void check(Mistakes mistakes) {
     listen.check(mistakes);
+    timeouts.check(mistakes);
     limits.check(mistakes);
     pool.check(mistakes);
     tunnel.check(mistakes);

@@ -3,11 +3,14 @@ package org.rservegateway.gateway.config;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** How the text of a setting is read, by the type of its component. */
-final class SettingType {
+public final class SettingType {
 
   private static final Pattern DURATION = Pattern.compile("(\\d{1,12})(ms|s|m|h|d)");
 
@@ -37,11 +40,20 @@ final class SettingType {
     if (type == URI.class) {
       return uri(text);
     }
+    if (type == ByteSize.class) {
+      return ByteSize.parse(text);
+    }
+    if (type == CommandNames.class) {
+      return CommandNames.parse(text);
+    }
+    if (type.isEnum()) {
+      return choice(type, text);
+    }
     throw new IllegalStateException("no setting can be of " + type);
   }
 
   /** A duration as a setting spells it, in the largest unit that tells it whole. */
-  static String format(Duration duration) {
+  public static String format(Duration duration) {
     long millis = duration.toMillis();
     if (millis == 0) {
       return "0";
@@ -87,6 +99,22 @@ final class SettingType {
       throw new IllegalArgumentException("must be at most " + format(MAX_DURATION));
     }
     return duration;
+  }
+
+  private static Object choice(Class<?> type, String text) {
+    return Arrays.stream(type.getEnumConstants())
+        .filter(constant -> nameOf(constant).equals(text))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    Arrays.stream(type.getEnumConstants())
+                        .map(SettingType::nameOf)
+                        .collect(Collectors.joining(" or ", "must be ", ""))));
+  }
+
+  private static String nameOf(Object constant) {
+    return ((Enum<?>) constant).name().toLowerCase(Locale.ROOT);
   }
 
   private static URI uri(String text) {

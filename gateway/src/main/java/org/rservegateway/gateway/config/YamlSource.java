@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.StringJoiner;
 import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -112,11 +113,32 @@ final class YamlSource {
       mistakes.add(path, origin, "must be a value of its own, not a YAML alias");
     } else if (isNothing(parser)) {
       mistakes.add(path, origin, "has no value; without its line the default holds");
+    } else if (parser.currentToken() == JsonToken.START_ARRAY
+        && settings.at(path).type() == CommandNames.class) {
+      listValue(parser, path, origin);
     } else if (!parser.currentToken().isScalarValue()) {
       mistakes.add(path, origin, "must be one value");
       parser.skipChildren();
     } else {
       values.set(path, parser.getString(), origin);
+    }
+  }
+
+  private void listValue(JsonParser parser, String path, String origin) {
+    StringJoiner list = new StringJoiner(", ", "[", "]");
+    boolean flat = true;
+    while (parser.nextToken() != JsonToken.END_ARRAY) {
+      if (parser.currentToken().isScalarValue()) {
+        list.add(parser.getString());
+      } else {
+        flat = false;
+        parser.skipChildren();
+      }
+    }
+    if (flat) {
+      values.set(path, list.toString(), origin);
+    } else {
+      mistakes.add(path, origin, "must be a list of names");
     }
   }
 

@@ -2,30 +2,38 @@ package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
-import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.EventLoop;
-import io.netty.channel.socket.DuplexChannel;
 import io.netty.util.concurrent.Future;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.config.OnClientGone;
+import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.session.Deadlines.Wait;
+import org.rservegateway.gateway.session.RequestFilter.Verdict;
 import org.rservegateway.gateway.session.SessionState.Arrived;
 import org.rservegateway.gateway.session.SessionState.Bound;
 import org.rservegateway.gateway.session.SessionState.Closed;
 import org.rservegateway.gateway.session.SessionState.Expired;
+import org.rservegateway.gateway.session.SessionState.Finishing;
 import org.rservegateway.gateway.session.SessionState.Greeted;
 import org.rservegateway.gateway.session.SessionState.Queued;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 import org.rservegateway.wire.TunnelMessage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * One client's session, from its connection to its end: the machine on the client's side.
@@ -35,10 +43,13 @@ import org.slf4j.LoggerFactory;
  * pass from one leg to the other without changing threads.
  *
  * <p>Back-pressure: a leg is read only while the other one can be written. The client is read while
- * its tunnel is writable, and before it has one, until {@link HeldBytes#LIMIT} is held. The tunnel
- * is read while the client is writable. Both rules are applied behind every write and relieved when
- * Netty says that the leg is writable again, so a session holds at most one read and one filled
- * write buffer in each direction.
+ * its tunnel is writable, and before it has one, until {@link HeldBytes#LIMIT} is held; and only
+ * while it takes what it is sent, as R would do it. The tunnel is read while the client is
+ * writable. The rules are applied behind every write and relieved when Netty says that the leg is
+ * writable again, so a session holds at most one read and one filled write buffer in each
+ * direction.
+ *
+ * <p>Time: {@link Deadlines} says when the session is due, and {@link SessionRegistry} that it is.
  */
 public final class ClientSession implements Applicant, RSessionListener {
 
@@ -47,67 +58,169 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** How often a session may be moved to another R session before anything reached one. */
   private static final int MOST_MOVES = 3;
 
-  /** How long a client may take to read the error behind which its connection is closed. */
-  private static final long LINGER_SECONDS = 5;
-
-  /** How long a client whose R is gone may keep its connection before it asks again. */
-  private static final long EXPIRED_SECONDS = 60;
+  /** Answers of ours that may wait for R's; while there are more, the client is not read. */
+  private static final int MOST_WAITING_REFUSALS = 64;
 
   private final Channel client;
+  private final SessionContext context;
   private final SessionDispatcher dispatcher;
-  private final Duration queueTimeout;
-  private final QapFramer requests = new QapFramer();
+  private final long id;
+  private final Deadlines deadlines;
+  private final RequestFilter requests = new RequestFilter(this::judge);
   private final QapFramer responses = new QapFramer();
   private final Exchange exchange = new Exchange();
   private final HeldBytes held = new HeldBytes();
-  private final long startNanos = System.nanoTime();
 
   private SessionState state = new Arrived();
-  private Future<?> queueTimer;
+  private SocketAddress address;
+  private Runnable leavePlace = () -> {};
+  private Fault fault;
+  private boolean heardFrom;
+  private boolean moving;
   private boolean tunnelTookBytes;
   private boolean rSpoke;
   private long queuedNanos;
   private long bytesUp;
   private long bytesDown;
 
-  /**
-   * A session that has not begun.
-   *
-   * @param queueTimeout how long it may wait for an R session; zero for as long as it takes
-   */
-  public ClientSession(Channel client, SessionDispatcher dispatcher, Duration queueTimeout) {
+  /** What the client has sent that ends the session, when its turn to be answered comes. */
+  private record Fault(CloseReason reason, String text, QapHeader header) {}
+
+  /** A session that has not begun. */
+  public ClientSession(Channel client, SessionContext context) {
     this.client = client;
-    this.dispatcher = dispatcher;
-    this.queueTimeout = queueTimeout;
+    this.context = context;
+    dispatcher = context.dispatcher();
+    id = context.registry().nextId();
+    deadlines = new Deadlines(context.config().timeouts(), now());
+  }
+
+  /** Its name, which no other session of this gateway has. */
+  public long id() {
+    return id;
+  }
+
+  private long now() {
+    return context.nanoTime().getAsLong();
   }
 
   // ---- what the client does
 
   /** The client has connected: it gets the greeting, at once where that is known. */
   public void connected() {
+    address = client.remoteAddress();
+    Optional<CloseReason> limit = admit();
+    if (limit.isPresent()) {
+      refuse(limit.get());
+      return;
+    }
+    context.registry().watch(this);
     dispatcher.greeting().ifPresentOrElse(this::greet, this::waitForRSession);
+  }
+
+  private Optional<CloseReason> admit() {
+    InetAddress host =
+        address instanceof InetSocketAddress inet
+            ? inet.getAddress()
+            : InetAddress.getLoopbackAddress();
+    Optional<CloseReason> limit = context.registry().admit(host);
+    if (limit.isEmpty()) {
+      leavePlace = () -> context.registry().release(host);
+    }
+    return limit;
+  }
+
+  /** A client that is too many is greeted, so that its first command can be answered with why. */
+  private void refuse(CloseReason limit) {
+    String text = context.registry().describe(limit);
+    Optional<QapGreeting> greeting = dispatcher.greeting();
+    if (greeting.isPresent() && context.registry().keepRefused()) {
+      leavePlace = () -> context.registry().releaseRefused();
+      write(greeting.get());
+      expire(limit, text);
+    } else {
+      state = new Closed();
+      client.close();
+    }
+    logEnd(new Arrived(), limit, text);
   }
 
   /** The client sent bytes, which this method owns. */
   public void clientSent(ByteBuf bytes) {
-    if (state instanceof Closed) {
+    if (state instanceof Closed || requests.isStopped()) {
       bytes.release();
       return;
     }
+    heardFrom = true;
     bytesUp += bytes.readableBytes();
-    CloseReason fault = inspect(bytes);
-    if (fault != null) {
-      bytes.release();
-      close(fault, describe(fault));
-    } else if (state instanceof Bound bound) {
-      forward(bound, bytes);
-    } else if (state instanceof Expired expired) {
-      bytes.release();
+    ByteBuf passing = requests.filter(bytes);
+    if (state instanceof Expired expired) {
+      passing.release();
       if (exchange.isBusy()) {
         disconnect(expired.reason(), expired.text());
       }
+      return;
+    }
+    if (!passing.isReadable()) {
+      passing.release();
+    } else if (state instanceof Bound bound) {
+      forward(bound, passing);
     } else {
-      hold(bytes);
+      hold(passing);
+    }
+    answerWhatIsDue();
+    readClientWhileItMayBe();
+    if (state instanceof Bound && exchange.isBusy() && deadlines.waitsFor() != Wait.RESPONSE) {
+      begin(Wait.RESPONSE);
+    }
+  }
+
+  private Verdict judge(QapHeader header) {
+    if (state instanceof Expired) {
+      exchange.sent(header);
+      return Verdict.DROP;
+    }
+    boolean isFirst = exchange.commands() == 0;
+    if (isFirst && QapCommand.of(header.command()).isEmpty()) {
+      fault = new Fault(CloseReason.NOT_QAP1, describeJunk(header), header);
+      return Verdict.STOP;
+    }
+    if (!context.policy().allowsLength(header)) {
+      fault =
+          new Fault(CloseReason.PACKET_TOO_LARGE, context.policy().describeLength(header), header);
+      return Verdict.STOP;
+    }
+    // The answer to a question of R's is no command, whatever word it begins with.
+    Optional<Refusal> refusal =
+        exchange.isAnswerOwed() ? Optional.empty() : context.policy().refusal(header);
+    if (refusal.isPresent()) {
+      exchange.refused(refusal.get());
+      context.meters().refused(header.command());
+      log.info("client={} {}", address, refusal.get().text());
+      return Verdict.DROP;
+    }
+    exchange.sent(header);
+    return Verdict.PASS;
+  }
+
+  private static String describeJunk(QapHeader header) {
+    String guess = ProtocolGuess.of(header);
+    return "0x%x is no command of QAP1%s"
+        .formatted(header.command(), guess.isEmpty() ? "" : "; " + guess);
+  }
+
+  /** Sends the answers of ours whose turn it is; never in the middle of a response. */
+  private void answerWhatIsDue() {
+    if (state instanceof Closed || !responses.isBetweenPackets()) {
+      return;
+    }
+    Refusal refusal;
+    while ((refusal = exchange.nextDue()) != null) {
+      client.writeAndFlush(refusal.packet(client.alloc()), client.voidPromise());
+    }
+    if (fault != null && (!exchange.isBusy() || exchange.isAnswerOwed())) {
+      exchange.sent(fault.header());
+      close(fault.reason(), fault.text());
     }
   }
 
@@ -123,61 +236,40 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (state instanceof Bound bound) {
       bound.tunnel().setReading(client.isWritable());
     }
+    readClientWhileItMayBe();
   }
 
   /** The client's connection is gone. */
   public void clientGone() {
-    close(CloseReason.CLIENT_GONE, "");
+    boolean mayFinish =
+        context.config().onClientGone() == OnClientGone.FINISH
+            && exchange.isBusy()
+            && !exchange.isAnswerOwed()
+            && requests.isBetweenPackets();
+    if (state instanceof Bound bound && mayFinish) {
+      state = bound.finish();
+      held.giveUp();
+      bound.tunnel().setReading(true);
+    } else if (!(state instanceof Finishing)) {
+      close(CloseReason.CLIENT_GONE, "");
+    }
   }
 
   /** The gateway stops. */
   public void shutdown() {
-    close(CloseReason.SHUTDOWN, "the gateway is being stopped");
+    onEventLoop(() -> close(CloseReason.SHUTDOWN, "the gateway is being stopped"));
   }
 
   /** A fault of the gateway's own. */
   public void failed(Throwable cause) {
-    log.error("session of {}", client.remoteAddress(), cause);
+    log.error("session of {}", address, cause);
     close(CloseReason.INTERNAL_ERROR, "the gateway failed; its log says why");
-  }
-
-  private CloseReason inspect(ByteBuf bytes) {
-    int start = bytes.readerIndex();
-    try {
-      QapFramer.Step step;
-      while ((step = requests.next(bytes)) != QapFramer.Step.INPUT_USED_UP) {
-        if (step == QapFramer.Step.HEADER) {
-          QapHeader header = requests.header();
-          boolean first = exchange.commands() == 0;
-          exchange.sent(header);
-          if (first && QapCommand.of(header.command()).isEmpty()) {
-            return CloseReason.NOT_QAP1;
-          }
-          if (header.length() < 0) {
-            return CloseReason.PACKET_TOO_LARGE;
-          }
-        }
-      }
-      return null;
-    } finally {
-      bytes.readerIndex(start);
-    }
-  }
-
-  private String describe(CloseReason fault) {
-    QapHeader header = requests.header();
-    return fault == CloseReason.NOT_QAP1
-        ? "0x%x is no command of QAP1".formatted(header.command())
-        : "a packet of %s bytes".formatted(Long.toUnsignedString(header.length()));
   }
 
   private void hold(ByteBuf bytes) {
     held.add(bytes);
-    if (held.isFull()) {
-      client.config().setAutoRead(false);
-    }
     if (state instanceof Greeted greeted && exchange.commands() > 0) {
-      state = greeted.queue(System.nanoTime());
+      state = greeted.queue(now());
       waitForRSession();
     }
   }
@@ -193,50 +285,100 @@ public final class ClientSession implements Applicant, RSessionListener {
         held.giveUp();
       }
     }
-    readClientWhileWritable(bound);
   }
 
-  private void readClientWhileWritable(Bound bound) {
-    client.config().setAutoRead(bound.tunnel().isWritable());
+  private void readClientWhileItMayBe() {
+    boolean mayBe =
+        client.isWritable()
+            && exchange.waitingRefusals() < MOST_WAITING_REFUSALS
+            && (state instanceof Bound bound ? bound.tunnel().isWritable() : !held.isFull());
+    if (state instanceof Bound || waits() || state instanceof Greeted) {
+      client.config().setAutoRead(mayBe);
+    }
+  }
+
+  // ---- time
+
+  /** The session's wait for something else begins. */
+  private void begin(Wait wait) {
+    long now = now();
+    long before = deadlines.nanosLeft(now);
+    deadlines.begin(wait, now);
+    context.registry().deadlineMoved(this, deadlines.nanosLeft(now) < before);
+  }
+
+  /** How long it is until the session's next deadline; negative if it has passed. */
+  long nanosLeft(long nowNanos) {
+    return deadlines.nanosLeft(nowNanos);
+  }
+
+  /** A deadline of the session's may have passed; from any thread. */
+  void due() {
+    // Never here and now: the registry is in the middle of its own work.
+    client.eventLoop().execute(() -> onEventLoop(this::checkDeadlines));
+  }
+
+  private void checkDeadlines() {
+    if (state instanceof Closed) {
+      return;
+    }
+    long now = now();
+    if (moving || deadlines.nanosLeft(now) > 0) {
+      context.registry().watch(this);
+    } else if (state instanceof Expired expired) {
+      disconnect(expired.reason(), expired.text());
+    } else {
+      deadlines.passed(now).ifPresent(this::timedOut);
+    }
+  }
+
+  private void timedOut(CloseReason reason) {
+    if (waits() && !dispatcher.withdraw(this)) {
+      context.registry().watch(this); // an R session is on its way
+      return;
+    }
+    close(reason, describeTimeout(reason));
+  }
+
+  private String describeTimeout(CloseReason reason) {
+    GatewayConfig.Timeouts timeouts = context.config().timeouts();
+    return switch (reason) {
+      case FIRST_COMMAND_TIMEOUT ->
+          "no command within timeouts.firstCommand, " + text(timeouts.firstCommand());
+      case QUEUE_TIMEOUT ->
+          "no R session became free within timeouts.queue, %s: %s"
+              .formatted(text(timeouts.queue()), dispatcher.describe());
+      case IDLE_TIMEOUT ->
+          "no command for longer than timeouts.idle, %s; the R session was ended"
+              .formatted(text(timeouts.idle()));
+      case EVALUATION_TIMEOUT ->
+          "the command took longer than timeouts.evaluation, %s; the R session was ended"
+              .formatted(text(timeouts.evaluation()));
+      default -> "the session is older than timeouts.lifetime, " + text(timeouts.lifetime());
+    };
+  }
+
+  private static String text(Duration timeout) {
+    return SettingType.format(timeout);
   }
 
   // ---- waiting for an R session
 
   private void waitForRSession() {
+    begin(state instanceof Arrived ? Wait.GREETING : Wait.R_SESSION);
     if (!dispatcher.enqueue(this)) {
       close(CloseReason.QUEUE_FULL, "all R sessions are in use: " + dispatcher.describe());
-      return;
     }
-    startQueueTimer();
   }
 
   /** Waits before all others: the R session that it had is lost, and nothing had reached it. */
   private void waitAgain() {
+    begin(state instanceof Arrived ? Wait.GREETING : Wait.R_SESSION);
     dispatcher.enqueueAgain(this);
-    startQueueTimer();
-  }
-
-  private void startQueueTimer() {
-    if (waits() && !queueTimeout.isZero() && queueTimer == null) {
-      queueTimer =
-          client
-              .eventLoop()
-              .schedule(this::queueTimedOut, queueTimeout.toNanos(), TimeUnit.NANOSECONDS);
-    }
   }
 
   private boolean waits() {
     return state instanceof Arrived || state instanceof Queued;
-  }
-
-  private void queueTimedOut() {
-    queueTimer = null;
-    if (waits() && dispatcher.withdraw(this)) {
-      close(
-          CloseReason.QUEUE_TIMEOUT,
-          "no R session became free within timeouts.queue, %d ms: %s"
-              .formatted(queueTimeout.toMillis(), dispatcher.describe()));
-    }
   }
 
   @Override
@@ -253,13 +395,17 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (!(state instanceof Arrived arrived)) {
       return;
     }
-    cancelQueueTimer();
     state = arrived.greeted();
-    client.writeAndFlush(client.alloc().buffer().writeBytes(greeting.bytes()));
+    write(greeting);
+    begin(Wait.FIRST_COMMAND);
     if (exchange.commands() > 0 && state instanceof Greeted greeted) {
-      state = greeted.queue(System.nanoTime());
+      state = greeted.queue(now());
       waitForRSession();
     }
+  }
+
+  private void write(QapGreeting greeting) {
+    client.writeAndFlush(client.alloc().buffer().writeBytes(greeting.bytes()));
   }
 
   @Override
@@ -272,7 +418,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (loop.inEventLoop()) {
       task.run();
     } else {
-      loop.execute(task);
+      loop.execute(() -> onEventLoop(task)); // it may move to another one meanwhile
     }
   }
 
@@ -282,8 +428,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else if (tunnel.eventLoop().inEventLoop()) {
       bind(tunnel);
     } else {
-      // A timer stays on the event loop where it was set.
-      cancelQueueTimer();
+      moving = true;
       client
           .deregister()
           .addListener(
@@ -296,6 +441,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private void moved(Tunnel tunnel, Future<?> registered) {
+    moving = false;
     if (!registered.isSuccess()) {
       dispatcher.giveBack(tunnel);
       failed(registered.cause());
@@ -314,72 +460,90 @@ public final class ClientSession implements Applicant, RSessionListener {
       waitAgain();
       return;
     }
-    cancelQueueTimer();
-    Bound bound;
     if (state instanceof Queued queued) {
-      queuedNanos += System.nanoTime() - queued.sinceNanos();
-      bound = queued.bind(tunnel, rSession);
+      queuedNanos += now() - queued.sinceNanos();
+      state = queued.bind(tunnel, rSession);
     } else {
-      bound = ((Arrived) state).bind(tunnel, rSession);
-      client.writeAndFlush(client.alloc().buffer().writeBytes(rSession.greeting().bytes()));
+      state = ((Arrived) state).bind(tunnel, rSession);
+      write(rSession.greeting());
     }
-    state = bound;
     tunnelTookBytes = false;
     for (ByteBuf piece : held.pieces()) {
       tunnel.writeAndFlush(piece.retainedDuplicate(), took -> tunnelTookBytes |= took);
     }
+    begin(exchange.isBusy() ? Wait.RESPONSE : Wait.FIRST_COMMAND);
     clientWritabilityChanged();
-    readClientWhileWritable(bound);
-  }
-
-  private void cancelQueueTimer() {
-    if (queueTimer != null) {
-      queueTimer.cancel(false);
-      queueTimer = null;
-    }
   }
 
   // ---- what R does
 
   @Override
   public void received(ByteBuf bytes) {
-    if (!(state instanceof Bound bound)) {
+    if (state instanceof Bound bound) {
+      pass(bound, bytes);
+    } else if (state instanceof Finishing) {
+      follow(bytes);
       bytes.release();
-      return;
+    } else {
+      bytes.release();
     }
+  }
+
+  private void pass(Bound bound, ByteBuf bytes) {
     if (!rSpoke) {
       rSpoke = true;
       held.giveUp();
     }
     bytesDown += bytes.readableBytes();
     follow(bytes);
+    if (state instanceof Closed || !bytes.isReadable()) {
+      bytes.release();
+      return;
+    }
     client.write(bytes, client.voidPromise());
     if (!client.isWritable()) {
       bound.tunnel().setReading(false);
     }
   }
 
+  /**
+   * Follows R's packets, and sends answers of ours between two of them where it is their turn: what
+   * came before such an answer is written with it, the rest is left in {@code bytes}.
+   */
   private void follow(ByteBuf bytes) {
-    int start = bytes.readerIndex();
-    QapFramer.Step step;
-    while ((step = responses.next(bytes)) != QapFramer.Step.INPUT_USED_UP) {
-      if (step == QapFramer.Step.HEADER) {
+    int unwritten = bytes.readerIndex();
+    while (responses.next(bytes) != QapFramer.Step.INPUT_USED_UP) {
+      if (responses.isBetweenPackets()) {
         exchange.received(responses.header());
+        if (responses.header().isResponse()) {
+          begin(exchange.isBusy() ? Wait.RESPONSE : Wait.COMMAND);
+        }
+        if (state instanceof Bound && (exchange.waitingRefusals() > 0 || fault != null)) {
+          int end = bytes.readerIndex();
+          client.write(bytes.retainedSlice(unwritten, end - unwritten), client.voidPromise());
+          unwritten = end;
+          answerWhatIsDue();
+        }
+        if (state instanceof Closed) {
+          return;
+        }
       }
     }
-    bytes.readerIndex(start);
+    bytes.readerIndex(unwritten);
+    if (state instanceof Finishing && !exchange.isBusy()) {
+      close(CloseReason.CLIENT_GONE, "its last evaluation was finished");
+    }
   }
 
   @Override
   public void receiveCompleted() {
     client.flush();
+    readClientWhileItMayBe();
   }
 
   @Override
   public void writabilityChanged() {
-    if (state instanceof Bound bound) {
-      readClientWhileWritable(bound);
-    }
+    readClientWhileItMayBe();
   }
 
   @Override
@@ -405,7 +569,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (!bound.rSession().greeting().isSameForEverySession()) {
       return false; // the client has read the greeting of this very R session
     }
-    state = bound.queueAgain(System.nanoTime());
+    state = bound.queueAgain(now());
     waitAgain();
     return true;
   }
@@ -421,10 +585,9 @@ public final class ClientSession implements Applicant, RSessionListener {
       disconnect(reason, text);
       return;
     }
-    cancelQueueTimer();
     held.giveUp();
-    if (before instanceof Bound bound) {
-      bound.tunnel().end(this, reason.label());
+    if (bound(before) != null) {
+      bound(before).tunnel().end(this, reason.label());
     } else {
       dispatcher.withdraw(this);
     }
@@ -436,59 +599,53 @@ public final class ClientSession implements Applicant, RSessionListener {
     logEnd(before, reason, text);
   }
 
+  private static Bound bound(SessionState state) {
+    if (state instanceof Finishing finishing) {
+      return finishing.bound();
+    }
+    return state instanceof Bound bound ? bound : null;
+  }
+
   private void expire(CloseReason reason, String text) {
     state = new Expired(reason, text);
     client.config().setAutoRead(true);
-    Future<?> timer =
-        client.eventLoop().schedule(() -> client.close(), EXPIRED_SECONDS, TimeUnit.SECONDS);
-    client.closeFuture().addListener(closed -> timer.cancel(false));
+    deadlines.begin(Wait.LATE_COMMAND, now());
+    context.registry().watch(this);
   }
 
   private void disconnect(CloseReason reason, String text) {
     state = new Closed();
+    context.registry().forget(this);
+    leavePlace.run();
+    leavePlace = () -> {};
     boolean answerable = exchange.isBusy() && responses.isBetweenPackets() && client.isActive();
     if (answerable && reason.error().isPresent()) {
-      answerAndClose(reason.error().get(), text);
+      Farewell.answerAndClose(
+          client, reason.error().get().response(client.alloc(), text, exchange.lastMessageId()));
     } else {
       client.close();
     }
   }
 
-  /**
-   * Closing a socket that has unread input resets it, and the reset may overtake the answer: so the
-   * client's bytes are read and thrown away until it closes, for a bounded time.
-   */
-  private void answerAndClose(QapError error, String text) {
-    client
-        .writeAndFlush(error.response(client.alloc(), text, exchange.lastMessageId()))
-        .addListener(
-            written -> {
-              if (written.isSuccess() && client instanceof DuplexChannel duplex) {
-                duplex.shutdownOutput().addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
-                client.config().setAutoRead(true);
-              } else {
-                client.close();
-              }
-            });
-    Future<?> timer =
-        client.eventLoop().schedule(() -> client.close(), LINGER_SECONDS, TimeUnit.SECONDS);
-    client.closeFuture().addListener(closed -> timer.cancel(false));
-  }
-
   private void logEnd(SessionState before, CloseReason reason, String text) {
-    Bound bound = before instanceof Bound b ? b : null;
-    log.info(
-        "session ended: {}{} client={} node={} pid={} length={}ms commands={} up={}B down={}B"
-            + " queued={}ms",
-        reason.label(),
-        text.isEmpty() ? "" : " (" + text + ")",
-        client.remoteAddress(),
-        bound == null ? "-" : bound.rSession().node(),
-        bound == null ? "-" : bound.rSession().processId(),
-        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos),
-        exchange.commands(),
-        bytesUp,
-        bytesDown,
-        TimeUnit.NANOSECONDS.toMillis(queuedNanos));
+    context.meters().ended(reason);
+    // Somebody who only looks whether the port is open, every few seconds, is no news.
+    boolean isNews = heardFrom || reason != CloseReason.CLIENT_GONE;
+    Bound bound = bound(before);
+    long now = now();
+    log.atLevel(isNews ? Level.INFO : Level.DEBUG)
+        .log(
+            "session ended: {}{} client={} node={} pid={} length={}ms commands={} up={}B down={}B"
+                + " queued={}ms",
+            reason.label(),
+            text.isEmpty() ? "" : " (" + text + ")",
+            address,
+            bound == null ? "-" : bound.rSession().node(),
+            bound == null ? "-" : bound.rSession().processId(),
+            TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos()),
+            exchange.commands(),
+            bytesUp,
+            bytesDown,
+            TimeUnit.NANOSECONDS.toMillis(queuedNanos));
   }
 }

@@ -1,53 +1,98 @@
 package org.rservegateway.gateway.session;
 
+import java.util.ArrayDeque;
+import java.util.Deque;
 import org.rservegateway.wire.QapHeader;
 
 /**
- * Who owes whom: commands without a response yet, and out-of-band questions without an answer.
+ * Who owes whom: commands without a response yet, out-of-band questions without an answer, and the
+ * places of our own answers among those of R's.
  *
  * <p>R reads packets one after another and takes each either as a command, which it answers with
  * one response, or, after an {@code OOB_MSG} of its own, as the answer to that, which it does not
- * answer. So each packet of the client's is used up by one response or by one {@code OOB_MSG}, also
- * where commands were pipelined; {@code OOB_SEND} uses up nothing ({@code Rserv.c}).
+ * answer. Where the client had sent that packet ahead, it counted as a command until then. {@code
+ * OOB_SEND} uses up nothing ({@code Rserv.c}).
  */
 final class Exchange {
 
-  private long outstanding;
+  /**
+   * An answer of ours that waits for its turn.
+   *
+   * @param position the number of the last command that has to be answered before
+   */
+  private record Waiting(Refusal refusal, long position) {}
+
+  private final Deque<Waiting> refusals = new ArrayDeque<>();
+  private long sent;
+  private long answered;
   private boolean answerOwed;
   private long commands;
   private int lastMessageId;
 
-  /** The client sent a packet. */
+  /** The client sent a packet that R gets. */
   void sent(QapHeader header) {
-    outstanding++;
     if (answerOwed) {
       answerOwed = false;
     } else {
+      sent++;
       commands++;
       lastMessageId = header.messageId();
     }
   }
 
-  /** R sent a packet. */
+  /** The client sent a command that R does not get; {@code refusal} answers it in its turn. */
+  void refused(Refusal refusal) {
+    refusals.add(new Waiting(refusal, sent));
+  }
+
+  /** R has sent a whole packet. */
   void received(QapHeader header) {
     if (header.isOutOfBandMessage()) {
-      usedUp();
-      answerOwed = outstanding == 0;
-    } else if (header.isResponse()) {
-      usedUp();
+      asked();
+    } else if (header.isResponse() && answered < sent) {
+      answered++;
     }
   }
 
-  private void usedUp() {
-    outstanding = Math.max(0, outstanding - 1);
+  /** R takes the packet behind the current command as the answer, or waits for one. */
+  private void asked() {
+    if (sent - answered > 1) {
+      long current = answered + 1;
+      sent--;
+      for (int i = refusals.size(); i > 0; i--) {
+        Waiting waiting = refusals.removeFirst();
+        refusals.addLast(
+            waiting.position > current
+                ? new Waiting(waiting.refusal, waiting.position - 1)
+                : waiting);
+      }
+    } else {
+      answerOwed = true;
+    }
+  }
+
+  /** The next answer of ours whose turn it is, taken out; {@code null} if there is none. */
+  Refusal nextDue() {
+    Waiting first = refusals.peekFirst();
+    return first != null && first.position <= answered ? refusals.removeFirst().refusal : null;
+  }
+
+  /** Answers of ours that wait for R's. */
+  int waitingRefusals() {
+    return refusals.size();
+  }
+
+  /** Whether the client's next packet answers R, and is no command. */
+  boolean isAnswerOwed() {
+    return answerOwed;
   }
 
   /** Whether R has a command to finish, even where it waits for the client's answer meanwhile. */
   boolean isBusy() {
-    return outstanding > 0 || answerOwed;
+    return answered < sent;
   }
 
-  /** Commands so far. */
+  /** Commands for R so far. */
   long commands() {
     return commands;
   }

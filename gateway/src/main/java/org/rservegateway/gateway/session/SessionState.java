@@ -10,7 +10,8 @@ import org.rservegateway.wire.TunnelMessage;
  *   Arrived ──greeting known──▶ Greeted ──first command──▶ Queued ──tunnel──▶ Bound
  *      └──────greeting is different for each session───────────────────────────▲ │
  *                                                       Queued ◀──R unseen────────┘
- *   Bound ──R gone, nothing outstanding──▶ Expired ──next command: its error──▶ Closed
+ *   Bound ──R gone or idle for too long, nothing outstanding──▶ Expired ──next command──▶ Closed
+ *   Bound ──client gone while R evaluates, onClientGone: finish──▶ Finishing ──response──▶ Closed
  *   any ──CloseReason──▶ Closed
  * </pre>
  */
@@ -50,11 +51,19 @@ sealed interface SessionState {
     Queued queueAgain(long nowNanos) {
       return new Queued(nowNanos, moves + 1);
     }
+
+    Finishing finish() {
+      return new Finishing(this);
+    }
   }
 
+  /** The client is gone; R may finish what it evaluates, and its response is thrown away. */
+  record Finishing(Bound bound) implements SessionState {}
+
   /**
-   * R is gone and no request was outstanding, so there was nothing to answer. The connection stays
-   * for a while: the client's next command is answered with why, instead of a reset.
+   * There is no R session any more, or there never will be one, and no request was outstanding that
+   * could have been answered. The connection stays for a while: the client's next command is
+   * answered with why, instead of a reset.
    */
   record Expired(CloseReason reason, String text) implements SessionState {}
 

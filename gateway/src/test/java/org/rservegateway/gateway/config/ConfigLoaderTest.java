@@ -15,17 +15,55 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rservegateway.wire.QapCommand;
 
 class ConfigLoaderTest {
 
   private static final Map<String, String> NO_VARIABLES = Map.of();
 
   @TempDir private Path directory;
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "commands: {deny: [shutdown, eval]}",
+        "commands:\n  deny:\n    - shutdown\n    - eval\n",
+        "commands:\n  deny: shutdown,EVAL\n",
+        "commands:\n  deny: '[ shutdown , eval ]'\n",
+      })
+  void commandsAreListedByName(String yaml) throws Exception {
+    assertThat(load(yaml).commands().deny())
+        .isEqualTo(new CommandNames(Set.of(QapCommand.EVAL, QapCommand.SHUTDOWN)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"commands: {deny: []}", "commands: {deny: ''}"})
+  void noCommandNeedBeDenied(String yaml) throws Exception {
+    assertThat(load(yaml).commands().deny().commands()).isEmpty();
+  }
+
+  @Test
+  void aListOfMoreThanNamesIsRefused() throws IOException {
+    assertThat(refused("commands:\n  deny: [shutdown, {eval: 1}]").getMessage())
+        .contains("commands.deny")
+        .contains("line 2): must be a list of names");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0,0", "12B,12", "1KiB,1024", "256MiB,268435456", "3GiB,3221225472"})
+  void sizesSayTheirUnit(String text, long bytes) throws ConfigException {
+    GatewayConfig config =
+        ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_LIMITS_PACKET", text));
+
+    assertThat(config.limits().packet()).isEqualTo(new ByteSize(bytes));
+    assertThat(config.limits().packet()).hasToString(text);
+  }
 
   @Test
   void withoutFileAndVariablesTheDefaultsHold() throws ConfigException {
@@ -34,9 +72,24 @@ class ConfigLoaderTest {
     assertThat(config)
         .isEqualTo(
             new GatewayConfig(
-                new GatewayConfig.Listen("127.0.0.1", 6311, 1024),
-                new GatewayConfig.Timeouts(Duration.ofSeconds(30)),
-                new GatewayConfig.Limits(1000),
+                new GatewayConfig.Listen(
+                    "127.0.0.1", 6311, 1024, Duration.ofMinutes(1), Duration.ofSeconds(15), 4),
+                new GatewayConfig.Timeouts(
+                    Duration.ofMinutes(1),
+                    Duration.ofSeconds(30),
+                    Duration.ofMinutes(10),
+                    Duration.ofHours(1),
+                    Duration.ofDays(1),
+                    Duration.ofMinutes(1)),
+                new GatewayConfig.Limits(10_000, 0, 1000, new ByteSize(256L << 20)),
+                new GatewayConfig.Commands(
+                    new CommandNames(
+                        Set.of(
+                            QapCommand.SHUTDOWN,
+                            QapCommand.CONTROL_EVAL,
+                            QapCommand.CONTROL_SHUTDOWN,
+                            QapCommand.CONTROL_SOURCE))),
+                OnClientGone.KILL,
                 new GatewayConfig.Pool(4, 50, Duration.ofHours(1)),
                 new GatewayConfig.Tunnel(
                     URI.create("http://127.0.0.1:8080"),
@@ -167,6 +220,19 @@ class ConfigLoaderTest {
           LISTEN_PORT           | 99999999999| at most 2147483647
           LISTEN_PORT           |            | whole number
           LISTEN_BACKLOG        | 0          | from 1
+          TIMEOUTS_EXPIRED      | 0          | must be more than 0 and at most 1d
+          TIMEOUTS_EXPIRED      | 2d         | must be more than 0 and at most 1d
+          LISTEN_KEEPALIVEIDLE  | 500ms      | must be 0, or from 1s to 9h
+          LISTEN_KEEPALIVEIDLE  | 10h        | must be 0, or from 1s to 9h
+          LISTEN_KEEPALIVEINTERVAL| 0        | must be from 1s to 9h
+          LISTEN_KEEPALIVEPROBES| 128        | must be from 1 to 127
+          LIMITS_SESSIONS       | 0          | must be from 1 to
+          LIMITS_SESSIONSPERCLIENT| -1       | must be from 0 to
+          LIMITS_PACKET         | 64         | size such as 512KiB, 64MiB, 1GiB or 0
+          LIMITS_PACKET         | 64MB       | size such as 512KiB, 64MiB, 1GiB or 0
+          COMMANDS_DENY         | shutdwon   | "shutdwon" is none; did you mean shutdown?
+          COMMANDS_DENY         | x,,        | "x" is none
+          ONCLIENTGONE          | Kill       | must be kill or finish
           TIMEOUTS_QUEUE        | 30         | duration such as
           TIMEOUTS_QUEUE        | 30S        | duration such as
           TIMEOUTS_QUEUE        | -1s        | duration such as

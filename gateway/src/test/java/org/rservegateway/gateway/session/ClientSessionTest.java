@@ -145,9 +145,9 @@ class ClientSessionTest {
     far.ended(false);
     far.message();
 
-    client.waits(Duration.ofSeconds(30));
+    cluster.pass(Duration.ofSeconds(30));
 
-    assertError(client, 0x50, "no R session became free within timeouts.queue, 30000 ms");
+    assertError(client, 0x50, "no R session became free within timeouts.queue, 30s");
   }
 
   @Test
@@ -227,9 +227,9 @@ class ClientSessionTest {
     far.ended(true);
     far.message();
 
-    client.waits(Duration.ofSeconds(59));
+    cluster.pass(Duration.ofSeconds(59));
     assertThat(client.isConnected()).isTrue();
-    client.waits(Duration.ofSeconds(1));
+    cluster.pass(Duration.ofSeconds(1));
 
     assertThat(client.isConnected()).isFalse();
     assertThat(client.received()).isEmpty();
@@ -288,11 +288,11 @@ class ClientSessionTest {
     EmbeddedClient waiting = greetedClient();
     waiting.sends(eval(1));
 
-    waiting.waits(Duration.ofSeconds(29));
+    cluster.pass(Duration.ofSeconds(29));
     assertThat(waiting.received()).isEmpty();
-    waiting.waits(Duration.ofSeconds(1));
+    cluster.pass(Duration.ofSeconds(1));
 
-    assertError(waiting, 0x50, "no R session became free within timeouts.queue, 30000 ms");
+    assertError(waiting, 0x50, "no R session became free within timeouts.queue, 30s");
     cluster.tunnels().forEach(Far::received);
   }
 
@@ -321,7 +321,7 @@ class ClientSessionTest {
     client.sends(
         Unpooled.copiedBuffer("GET / HTTP/1.1\r\nHost: x\r\n\r\n", StandardCharsets.US_ASCII));
 
-    assertError(client, 0x4a, "0x20544547 is no command of QAP1");
+    assertError(client, 0x4a, "0x20544547 is no command of QAP1; it looks like HTTP");
     assertThat(far.tunnel().isReady()).isTrue();
   }
 
@@ -334,7 +334,8 @@ class ClientSessionTest {
 
     client.sends(header);
 
-    assertError(client, 0x4b, "a packet of 18446744073709551615 bytes");
+    assertError(
+        client, 0x4b, "a packet of 18446744073709551615 bytes is longer than limits.packet");
     assertThat(far.tunnel().isReady()).isTrue();
   }
 

@@ -5,8 +5,6 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.client.ClientHandler;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.wire.QapHeader;
@@ -23,8 +21,7 @@ public final class EmbeddedClient {
   public EmbeddedClient(EmbeddedCluster cluster) {
     channel = new EmbeddedChannel();
     cluster.owns(channel);
-    ClientSession session =
-        new ClientSession(channel, cluster.dispatcher(), Duration.ofSeconds(30));
+    ClientSession session = new ClientSession(channel, cluster.sessions());
     channel.pipeline().addLast(new ClientHandler(session));
     // The pipeline was empty when the channel became active.
     session.connected();
@@ -60,11 +57,6 @@ public final class EmbeddedClient {
 
   public boolean isConnected() {
     return channel.isOpen();
-  }
-
-  public void waits(Duration time) {
-    channel.advanceTimeBy(time.toNanos(), TimeUnit.NANOSECONDS);
-    channel.runScheduledPendingTasks();
   }
 
   public void leaves() {

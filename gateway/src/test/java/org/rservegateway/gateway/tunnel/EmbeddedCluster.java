@@ -2,6 +2,8 @@ package org.rservegateway.gateway.tunnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -19,8 +21,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.TunnelMessage;
 
@@ -34,10 +38,14 @@ public final class EmbeddedCluster implements AutoCloseable {
   public static final QapGreeting OPEN_GREETING =
       QapGreeting.of("Rsrv0103QAP1\r\n\r\n--------------\r\n".getBytes(StandardCharsets.US_ASCII));
 
+  private static final long TICK_MILLIS = 250;
+
   private final AtomicLong nanos = new AtomicLong();
   private final List<Far> tunnels = new ArrayList<>();
   private final List<EmbeddedChannel> clients = new ArrayList<>();
+  private final MeterRegistry meters = new SimpleMeterRegistry();
   private final SessionDispatcher dispatcher;
+  private final SessionContext sessions;
 
   /** A cluster with the settings that {@code environment} names, all others at their defaults. */
   public EmbeddedCluster(Map<String, String> environment) {
@@ -48,6 +56,7 @@ public final class EmbeddedCluster implements AutoCloseable {
       throw new IllegalArgumentException(e);
     }
     dispatcher = new SessionDispatcher(config, this::open, nanos::get);
+    sessions = SessionContext.of(config, dispatcher, meters, nanos::get);
   }
 
   private Tunnel open(Node node, TunnelObserver observer) {
@@ -67,10 +76,29 @@ public final class EmbeddedCluster implements AutoCloseable {
     clients.add(client);
   }
 
-  /** Lets the dispatcher's time pass. */
+  /** What sessions of this cluster share. */
+  public SessionContext sessions() {
+    return sessions;
+  }
+
+  /** How often something was counted. */
+  public int count(GatewayMeter meter, String labelValue) {
+    return (int) meter.counter(meters, labelValue).count();
+  }
+
+  /** Lets time pass at once, and then what the gateway does a few times a second. */
   public void pass(Duration time) {
     nanos.addAndGet(time.toNanos());
+    sessions.registry().expireDue();
+    clients.forEach(EmbeddedChannel::runPendingTasks);
     dispatcher.maintain();
+  }
+
+  /** Lets time pass as it does, with what the gateway does a few times a second. */
+  public void live(Duration time) {
+    for (long left = time.toMillis(); left > 0; left -= TICK_MILLIS) {
+      pass(Duration.ofMillis(Math.min(left, TICK_MILLIS)));
+    }
   }
 
   /** Tunnels that were ever opened, in order, those that are closed too. */

@@ -1,0 +1,187 @@
+package org.rservegateway.gateway.session;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import com.github.benmanes.caffeine.cache.Expiry;
+import com.github.benmanes.caffeine.cache.Policy;
+import com.github.benmanes.caffeine.cache.RemovalCause;
+import java.net.InetAddress;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
+import org.rservegateway.gateway.config.GatewayConfig;
+
+/**
+ * All sessions that live, in a Caffeine cache in which each one expires at its earliest deadline,
+ * and how many each client's address has. Safe for all threads.
+ *
+ * <p>Caffeine sorts deadlines into buckets of 2<sup>30</sup> ticks and looks at a bucket when time
+ * has left it. In nanoseconds that would be up to a second late; so a tick here is an eighth of a
+ * nanosecond, and {@link #expireDue} has to be called a few times a second.
+ */
+public final class SessionRegistry {
+
+  private static final int TICKS_PER_NANO_BITS = 3;
+
+  /** Of those that were refused, so many are kept to be told why; more are closed at once. */
+  private static final int MOST_REFUSED = 1_000;
+
+  private final int mostSessions;
+  private final int mostPerClient;
+  private final LongSupplier nanoTime;
+  private final Cache<Long, ClientSession> sessions;
+  private final Policy.VarExpiration<Long, ClientSession> expiration;
+  private final Cache<InetAddress, Integer> perClient = Caffeine.newBuilder().build();
+  private final AtomicLong lastId = new AtomicLong();
+  private final AtomicInteger admitted = new AtomicInteger();
+  private final AtomicInteger refused = new AtomicInteger();
+
+  /**
+   * A registry without sessions.
+   *
+   * @param nanoTime the clock, as {@link System#nanoTime}
+   */
+  public SessionRegistry(GatewayConfig.Limits limits, LongSupplier nanoTime) {
+    mostSessions = limits.sessions();
+    mostPerClient =
+        limits.sessionsPerClient() == 0 ? Integer.MAX_VALUE : limits.sessionsPerClient();
+    this.nanoTime = nanoTime;
+    long origin = nanoTime.getAsLong();
+    sessions =
+        Caffeine.newBuilder()
+            .ticker(() -> ticks(nanoTime.getAsLong() - origin))
+            .executor(Runnable::run) // nothing here takes long, and no thread has to be woken
+            .expireAfter(new Due())
+            .removalListener(SessionRegistry::removed)
+            .build();
+    expiration = sessions.policy().expireVariably().orElseThrow();
+  }
+
+  private static long ticks(long nanos) {
+    return nanos << TICKS_PER_NANO_BITS;
+  }
+
+  private static void removed(Long id, ClientSession session, RemovalCause cause) {
+    if (cause == RemovalCause.EXPIRED) {
+      session.due();
+    }
+  }
+
+  /** A name for a session, which no other one gets. */
+  long nextId() {
+    return lastId.incrementAndGet();
+  }
+
+  /**
+   * Takes a session in, which has to {@link #release} its place.
+   *
+   * @return which limit refuses it; empty if it has its place
+   */
+  Optional<CloseReason> admit(InetAddress client) {
+    if (admitted.incrementAndGet() > mostSessions) {
+      admitted.decrementAndGet();
+      return Optional.of(CloseReason.SESSION_LIMIT);
+    }
+    if (perClient.asMap().merge(client, 1, Integer::sum) > mostPerClient) {
+      release(client);
+      return Optional.of(CloseReason.CLIENT_LIMIT);
+    }
+    return Optional.empty();
+  }
+
+  /** A session that was admitted gives its place back. */
+  void release(InetAddress client) {
+    admitted.decrementAndGet();
+    perClient.asMap().computeIfPresent(client, (address, count) -> count == 1 ? null : count - 1);
+  }
+
+  /**
+   * Keeps the connection of a client that was refused until it can be told so.
+   *
+   * @return false if there are too many of them
+   */
+  boolean keepRefused() {
+    if (refused.incrementAndGet() > MOST_REFUSED) {
+      refused.decrementAndGet();
+      return false;
+    }
+    return true;
+  }
+
+  /** The connection of a client that was refused is gone. */
+  void releaseRefused() {
+    refused.decrementAndGet();
+  }
+
+  /** What a limit says to somebody whom it refuses, for people. */
+  String describe(CloseReason limit) {
+    return limit == CloseReason.CLIENT_LIMIT
+        ? "this address has limits.sessionsPerClient, %d, connections".formatted(mostPerClient)
+        : "limits.sessions, %d, clients are connected".formatted(mostSessions);
+  }
+
+  /** Watches over a session until it is forgotten; from now on its deadlines count. */
+  void watch(ClientSession session) {
+    sessions.put(session.id(), session);
+  }
+
+  /**
+   * The session's deadline has moved.
+   *
+   * @param earlier whether it is nearer than before
+   */
+  void deadlineMoved(ClientSession session, boolean earlier) {
+    if (earlier) {
+      sessions.put(session.id(), session);
+    } else {
+      // Cheaper, and may be late: what expires too early finds that it isn't due, and is put again.
+      expiration.setExpiresAfter(
+          session.id(),
+          ticks(Math.max(0, session.nanosLeft(nanoTime.getAsLong()))),
+          TimeUnit.NANOSECONDS);
+    }
+  }
+
+  /** The session is over. */
+  void forget(ClientSession session) {
+    sessions.invalidate(session.id());
+  }
+
+  /** Tells the sessions whose deadline has passed. */
+  public void expireDue() {
+    sessions.cleanUp();
+  }
+
+  /** Clients that are connected and were not refused. */
+  public int admitted() {
+    return admitted.get();
+  }
+
+  /** The sessions at this moment, those too that ended and whose client has not been told yet. */
+  public Collection<ClientSession> all() {
+    return Collections.unmodifiableCollection(sessions.asMap().values());
+  }
+
+  /** A session expires when it says so. */
+  private final class Due implements Expiry<Long, ClientSession> {
+
+    @Override
+    public long expireAfterCreate(Long id, ClientSession session, long now) {
+      return ticks(Math.max(0, session.nanosLeft(nanoTime.getAsLong())));
+    }
+
+    @Override
+    public long expireAfterUpdate(Long id, ClientSession session, long now, long left) {
+      return expireAfterCreate(id, session, now);
+    }
+
+    @Override
+    public long expireAfterRead(Long id, ClientSession session, long now, long left) {
+      return left;
+    }
+  }
+}
