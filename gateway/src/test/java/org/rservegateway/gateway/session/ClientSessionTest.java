@@ -1,7 +1,10 @@
 package org.rservegateway.gateway.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.rservegateway.gateway.session.EmbeddedClient.GREETING;
+import static org.rservegateway.gateway.session.EmbeddedClient.bound;
 import static org.rservegateway.gateway.session.EmbeddedClient.eval;
+import static org.rservegateway.gateway.session.EmbeddedClient.greeted;
 import static org.rservegateway.gateway.session.EmbeddedClient.hex;
 import static org.rservegateway.gateway.session.EmbeddedClient.ok;
 import static org.rservegateway.gateway.session.EmbeddedClient.packet;
@@ -24,8 +27,6 @@ import org.rservegateway.wire.TunnelMessage;
 
 class ClientSessionTest {
 
-  private static final String GREETING = "Rsrv0103QAP1\r\n\r\n--------------\r\n";
-  private static final int RESP_ERR = 0x10002;
   private static final int OOB_MSG = 0x22000;
 
   private final EmbeddedCluster cluster =
@@ -42,7 +43,7 @@ class ClientSessionTest {
 
   @Test
   void clientIsGreetedAtOnceAndCostsNoRSession() {
-    Far far = readyNode();
+    Far far = cluster.readyNode();
 
     EmbeddedClient client = new EmbeddedClient(cluster);
 
@@ -55,7 +56,7 @@ class ClientSessionTest {
     EmbeddedClient client = new EmbeddedClient(cluster);
     assertThat(client.receivedText()).isEmpty();
 
-    Far far = readyNode();
+    Far far = cluster.readyNode();
 
     assertThat(client.receivedText()).isEqualTo(GREETING);
     assertThat(far.tunnel().isReady()).isTrue();
@@ -66,7 +67,7 @@ class ClientSessionTest {
     EmbeddedClient client = new EmbeddedClient(cluster);
     client.sends(eval(4));
 
-    Far far = readyNode();
+    Far far = cluster.readyNode();
 
     assertThat(client.receivedText()).isEqualTo(GREETING);
     assertThat(far.received()).isEqualTo(hex(eval(4)));
@@ -74,8 +75,8 @@ class ClientSessionTest {
 
   @Test
   void noRSessionIsTakenBeforeTheFirstHeaderIsWhole() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
     ByteBuf command = eval(5);
 
     for (int i = 0; i < QapHeader.BYTES - 1; i++) {
@@ -89,8 +90,8 @@ class ClientSessionTest {
 
   @Test
   void bytesPassBothWaysAsTheyCame() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
 
     client.sends(eval(7));
     far.sends(ok(9).readSlice(20).retain());
@@ -103,13 +104,13 @@ class ClientSessionTest {
 
   @Test
   void clientThatLeavesEndsItsRSessionAndTheNextOneGetsAnother() {
-    Far far = readyNode();
-    EmbeddedClient first = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient first = bound(cluster, far);
 
     first.leaves();
     assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "client gone"));
     far.sends(ok(4)); // was on its way
-    EmbeddedClient second = greetedClient();
+    EmbeddedClient second = greeted(cluster);
     second.sends(eval(8));
     assertThat(far.received()).isEmpty();
     far.ended(true);
@@ -121,8 +122,8 @@ class ClientSessionTest {
 
   @Test
   void sessionWhoseRSessionDiedUnseenGetsAnother() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
     client.sends(eval(8));
     assertThat(far.received()).isEqualTo(hex(eval(8)));
 
@@ -138,8 +139,8 @@ class ClientSessionTest {
 
   @Test
   void sessionThatIsMovedDoesNotWaitForEver() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
     client.sends(eval(8));
     far.received();
     far.ended(false);
@@ -147,13 +148,13 @@ class ClientSessionTest {
 
     cluster.pass(Duration.ofSeconds(30));
 
-    assertError(client, 0x50, "no R session became free within timeouts.queue, 30s");
+    client.assertEnded(0x50, "no R session became free within timeouts.queue, 30s");
   }
 
   @Test
   void sessionIsMovedOnlyAFewTimes() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
     client.sends(eval(8));
     for (int i = 0; i < 3; i++) {
       far.received();
@@ -171,33 +172,33 @@ class ClientSessionTest {
 
   @Test
   void requestWhoseRDiedIsAnsweredWithConnectionBroken() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     client.sends(eval(8));
     far.received();
 
     far.ended(true);
     far.message();
 
-    assertError(client, 0x42, "R ended the session: R closed the connection");
+    client.assertEnded(0x42, "R ended the session: R closed the connection");
   }
 
   @Test
   void requestWhoseTunnelBrokeIsAnsweredWithConnectionBroken() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     client.sends(eval(8));
     far.received();
 
     far.breaks();
 
-    assertError(client, 0x42, "the connection to the R node broke");
+    client.assertEnded(0x42, "the connection to the R node broke");
   }
 
   @Test
   void idleClientWhoseRDiedIsToldSoAtItsNextCommand() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
 
     far.ended(true);
     far.message();
@@ -205,25 +206,25 @@ class ClientSessionTest {
     assertThat(client.isConnected()).isTrue();
     client.sends(eval(4));
 
-    assertError(client, 0x42, "R ended the session: R closed the connection");
+    client.assertEnded(0x42, "R ended the session: R closed the connection");
   }
 
   @Test
   void idleClientWhoseTunnelBrokeIsToldSoAtItsNextCommand() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
 
     far.breaks();
     assertThat(client.received()).isEmpty();
     client.sends(eval(4));
 
-    assertError(client, 0x42, "the connection to the R node broke");
+    client.assertEnded(0x42, "the connection to the R node broke");
   }
 
   @Test
   void clientWhoseRDiedIsClosedAfterAWhile() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     far.ended(true);
     far.message();
 
@@ -237,8 +238,8 @@ class ClientSessionTest {
 
   @Test
   void noErrorFollowsAResponseThatWasCut() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     client.sends(eval(8));
     far.received();
     far.sends(ok(100).readSlice(50).retain());
@@ -252,8 +253,8 @@ class ClientSessionTest {
 
   @Test
   void answerToAnOutOfBandMessageIsNoCommand() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     client.sends(eval(8));
     far.sends(packet(OOB_MSG, 4));
     client.sends(packet(OOB_MSG, 4));
@@ -269,38 +270,38 @@ class ClientSessionTest {
 
   @Test
   void sessionThatFindsTheQueueFullIsToldSo() {
-    readyNode();
+    cluster.readyNode();
     cluster.allReady();
     boundClients(2);
-    greetedClient().sends(eval(1));
-    EmbeddedClient refused = greetedClient();
+    greeted(cluster).sends(eval(1));
+    EmbeddedClient refused = greeted(cluster);
 
     refused.sends(eval(1));
 
-    assertError(refused, 0x50, "all R sessions are in use: 1 waiting; node a: 2 in use");
+    refused.assertEnded(0x50, "all R sessions are in use: 1 waiting; node a: 2 in use");
     cluster.tunnels().forEach(Far::received);
   }
 
   @Test
   void sessionThatWaitedTooLongIsToldSo() {
-    readyNode();
+    cluster.readyNode();
     boundClients(2);
-    EmbeddedClient waiting = greetedClient();
+    EmbeddedClient waiting = greeted(cluster);
     waiting.sends(eval(1));
 
     cluster.pass(Duration.ofSeconds(29));
     assertThat(waiting.received()).isEmpty();
     cluster.pass(Duration.ofSeconds(1));
 
-    assertError(waiting, 0x50, "no R session became free within timeouts.queue, 30s");
+    waiting.assertEnded(0x50, "no R session became free within timeouts.queue, 30s");
     cluster.tunnels().forEach(Far::received);
   }
 
   @Test
   void clientThatLeavesTheQueueIsNotServed() {
-    Far far = readyNode();
+    Far far = cluster.readyNode();
     boundClients(2);
-    EmbeddedClient waiting = greetedClient();
+    EmbeddedClient waiting = greeted(cluster);
     waiting.sends(eval(1));
     waiting.leaves();
     cluster.tunnels().forEach(Far::received);
@@ -315,27 +316,26 @@ class ClientSessionTest {
 
   @Test
   void whatIsNoCommandIsRefusedAndCostsNoRSession() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
 
     client.sends(
         Unpooled.copiedBuffer("GET / HTTP/1.1\r\nHost: x\r\n\r\n", StandardCharsets.US_ASCII));
 
-    assertError(client, 0x4a, "0x20544547 is no command of QAP1; it looks like HTTP");
+    client.assertEnded(0x4a, "0x20544547 is no command of QAP1; it looks like HTTP");
     assertThat(far.tunnel().isReady()).isTrue();
   }
 
   @Test
   void absurdLengthIsRefused() {
-    Far far = readyNode();
-    EmbeddedClient client = greetedClient();
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
     ByteBuf header = Unpooled.buffer();
     new QapHeader(3, -1, 0).writeTo(header);
 
     client.sends(header);
 
-    assertError(
-        client, 0x4b, "a packet of 18446744073709551615 bytes is longer than limits.packet");
+    client.assertEnded(0x4b, "a packet of 18446744073709551615 bytes is longer than limits.packet");
     assertThat(far.tunnel().isReady()).isTrue();
   }
 
@@ -354,8 +354,8 @@ class ClientSessionTest {
 
   @Test
   void tunnelIsReadOnlyWhileTheClientReads() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
 
     setWritable(client.channel(), false);
     assertThat(far.channel().config().isAutoRead()).isFalse();
@@ -366,8 +366,8 @@ class ClientSessionTest {
 
   @Test
   void clientIsReadOnlyWhileTheTunnelTakesBytes() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
 
     setWritable(far.channel(), false);
     assertThat(client.channel().config().isAutoRead()).isFalse();
@@ -378,8 +378,8 @@ class ClientSessionTest {
 
   @Test
   void tunnelIsReadAgainAfterASlowReaderLeft() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     setWritable(client.channel(), false);
 
     client.leaves();
@@ -390,9 +390,9 @@ class ClientSessionTest {
 
   @Test
   void clientInTheQueueIsReadUpToABound() {
-    readyNode();
+    cluster.readyNode();
     boundClients(2);
-    EmbeddedClient waiting = greetedClient();
+    EmbeddedClient waiting = greeted(cluster);
 
     waiting.sends(packet(3, HeldBytes.LIMIT));
 
@@ -403,14 +403,14 @@ class ClientSessionTest {
 
   @Test
   void shutdownAnswersWhoWaitsForAnAnswer() {
-    Far far = readyNode();
-    EmbeddedClient client = boundClient(far);
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
     client.sends(eval(8));
     far.received();
 
     client.channel().pipeline().get(ClientHandler.class).session().shutdown();
 
-    assertError(client, 0x64, "the gateway is being stopped");
+    client.assertEnded(0x64, "the gateway is being stopped");
     far.message();
   }
 
@@ -419,45 +419,11 @@ class ClientSessionTest {
     channel.runPendingTasks();
   }
 
-  /** The node "a" with one R session that waits. */
-  private Far readyNode() {
-    cluster.dispatcher().nodesAre(Set.of("a"));
-    Far far = cluster.tunnels().get(0);
-    far.ready();
-    return far;
-  }
-
-  private EmbeddedClient greetedClient() {
-    EmbeddedClient client = new EmbeddedClient(cluster);
-    assertThat(client.receivedText()).isEqualTo(GREETING);
-    return client;
-  }
-
-  /** A client that has had its first answer from {@code far}. */
-  private EmbeddedClient boundClient(Far far) {
-    EmbeddedClient client = greetedClient();
-    client.sends(eval(4));
-    assertThat(far.received()).isEqualTo(hex(eval(4)));
-    far.sends(ok(4));
-    assertThat(client.received()).isEqualTo(hex(ok(4)));
-    return client;
-  }
-
   private void boundClients(int count) {
     for (int i = 0; i < count; i++) {
-      greetedClient().sends(eval(4));
+      greeted(cluster).sends(eval(4));
       cluster.allReady();
       cluster.tunnels().forEach(Far::received);
     }
-  }
-
-  private static void assertError(EmbeddedClient client, int code, String text) {
-    String received = client.receivedText();
-    assertThat(received).contains(text);
-    ByteBuf bytes = Unpooled.copiedBuffer(received, StandardCharsets.ISO_8859_1);
-    QapHeader header = QapHeader.get(bytes, 0);
-    assertThat(header.command()).isEqualTo(RESP_ERR | code << 24);
-    assertThat(header.length()).isEqualTo(bytes.readableBytes() - QapHeader.BYTES);
-    assertThat(client.isConnected()).isFalse();
   }
 }

@@ -1,5 +1,7 @@
 package org.rservegateway.gateway.session;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
@@ -7,11 +9,16 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import java.nio.charset.StandardCharsets;
 import org.rservegateway.gateway.client.ClientHandler;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
+import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.QapHeader;
 
 /** A client on an embedded channel, and the packets that it and R send. */
 public final class EmbeddedClient {
 
+  /** What a client reads first. */
+  static final String GREETING = "Rsrv0103QAP1\r\n\r\n--------------\r\n";
+
+  private static final int RESP_ERR = 0x10002;
   private static final int CMD_EVAL = 0x003;
   private static final int RESP_OK = 0x10001;
 
@@ -25,6 +32,39 @@ public final class EmbeddedClient {
     channel.pipeline().addLast(new ClientHandler(session));
     // The pipeline was empty when the channel became active.
     session.connected();
+  }
+
+  /** A client that has its greeting. */
+  public static EmbeddedClient greeted(EmbeddedCluster cluster) {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    return client;
+  }
+
+  /** A client that has had its first answer from {@code far}. */
+  public static EmbeddedClient bound(EmbeddedCluster cluster, Far far) {
+    EmbeddedClient client = greeted(cluster);
+    client.sends(eval(4));
+    assertThat(far.received()).isEqualTo(hex(eval(4)));
+    far.sends(ok(4));
+    assertThat(client.received()).isEqualTo(hex(ok(4)));
+    return client;
+  }
+
+  /** Checks that the client got this error, with a text that contains {@code text}, and no more. */
+  public void assertAnswered(int code, String text) {
+    String received = receivedText();
+    assertThat(received).contains(text);
+    ByteBuf bytes = Unpooled.copiedBuffer(received, StandardCharsets.ISO_8859_1);
+    QapHeader header = QapHeader.get(bytes, 0);
+    assertThat(header.command()).isEqualTo(RESP_ERR | code << 24);
+    assertThat(header.length()).isEqualTo(bytes.readableBytes() - QapHeader.BYTES);
+  }
+
+  /** The same, and that the connection was closed behind it. */
+  public void assertEnded(int code, String text) {
+    assertAnswered(code, text);
+    assertThat(isConnected()).isFalse();
   }
 
   public EmbeddedChannel channel() {

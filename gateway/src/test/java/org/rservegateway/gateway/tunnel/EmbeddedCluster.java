@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
@@ -99,6 +100,14 @@ public final class EmbeddedCluster implements AutoCloseable {
     for (long left = time.toMillis(); left > 0; left -= TICK_MILLIS) {
       pass(Duration.ofMillis(Math.min(left, TICK_MILLIS)));
     }
+  }
+
+  /** The node "a" with one R session that waits. */
+  public Far readyNode() {
+    dispatcher.nodesAre(Set.of("a"));
+    Far far = tunnels.get(0);
+    far.ready();
+    return far;
   }
 
   /** Tunnels that were ever opened, in order, those that are closed too. */
