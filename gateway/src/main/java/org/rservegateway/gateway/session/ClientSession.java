@@ -530,8 +530,8 @@ public final class ClientSession implements Applicant, RSessionListener {
       }
     }
     bytes.readerIndex(unwritten);
-    if (state instanceof Finishing && !exchange.isBusy()) {
-      close(CloseReason.CLIENT_GONE, "its last evaluation was finished");
+    if (state instanceof Finishing && (!exchange.isBusy() || exchange.isAnswerOwed())) {
+      close(CloseReason.CLIENT_GONE, "what R evaluated for it went on to its end");
     }
   }
 

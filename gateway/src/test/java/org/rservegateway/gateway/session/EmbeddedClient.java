@@ -120,6 +120,10 @@ public final class EmbeddedClient {
     return packet(RESP_OK, payload);
   }
 
+  public static String text(ByteBuf bytes) {
+    return bytes.toString(StandardCharsets.ISO_8859_1);
+  }
+
   public static String hex(ByteBuf bytes) {
     return ByteBufUtil.hexDump(bytes);
   }
