@@ -54,6 +54,7 @@ missing_packages() {
   has_nginx || echo nginx
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
+    has ip || echo iproute2
   fi
 }
 

@@ -94,6 +94,11 @@ public final class Gateway implements AutoCloseable {
     return meters;
   }
 
+  /** Clients that wait for an R session now. */
+  public int waiting() {
+    return dispatcher.waiting();
+  }
+
   /** The tunnels of each node now. */
   public Map<String, SessionDispatcher.TunnelCounts> tunnels() {
     return dispatcher.tunnels();

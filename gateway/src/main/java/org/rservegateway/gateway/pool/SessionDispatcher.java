@@ -157,6 +157,13 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     return node.isFailing() ? text + ", failing: " + node.lastFailure() : text;
   }
 
+  /** Sessions that wait for an R session, or for the greeting, at this moment. */
+  public int waiting() {
+    synchronized (lock) {
+      return queue.size();
+    }
+  }
+
   /** Tunnels at this moment: their number by node and by what they are good for. */
   public Map<String, TunnelCounts> tunnels() {
     synchronized (lock) {

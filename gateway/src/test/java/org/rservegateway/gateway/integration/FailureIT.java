@@ -3,6 +3,7 @@ package org.rservegateway.gateway.integration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
@@ -20,7 +21,9 @@ class FailureIT {
 
   @BeforeEach
   void start() throws Exception {
-    cluster = TestCluster.start(2, Map.of());
+    cluster =
+        TestCluster.start(
+            2, Map.of("RCLOUD_TUNNEL_PINGINTERVAL", "500ms", "RCLOUD_TUNNEL_PINGTIMEOUT", "2s"));
   }
 
   @AfterEach
@@ -115,6 +118,110 @@ class FailureIT {
   }
 
   @Test
+  void hungNodeIsNoticedAndNobodyWaitsForIt() throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      TestNode node = homeOf(client);
+      RProcess r = RProcess.of(client);
+      client.send("while (TRUE) {}");
+      node.nodeTunnel().stop();
+      long start = System.nanoTime();
+
+      RawClient.Answer answer = client.receive();
+
+      assertThat(answer.error()).isEqualTo(0x42);
+      assertThat(answer.text()).contains("the node is silent, also to pings");
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(6));
+      assertThat(nodesOfNewSessions()).hasSize(1).doesNotContain(node.name());
+
+      node.nodeTunnel().goOn();
+      r.assertGoneWithin(Duration.ofSeconds(5));
+      cluster.awaitReady();
+      assertThat(nodesOfNewSessions()).hasSize(2);
+    }
+  }
+
+  @Test
+  void killedNodeTunnelLeavesNoRProcessOnceItIsBack() throws Exception {
+    try (RawClient busy = new RawClient(cluster.port());
+        RawClient idle = new RawClient(cluster.port())) {
+      TestNode node = homeOf(busy);
+      RProcess r = RProcess.of(busy);
+      busy.send("system('sleep 600')");
+      RProcess child = r.awaitChild();
+      node.nodeTunnel().kill();
+
+      assertThat(busy.receive().error()).isEqualTo(0x42);
+      node.startNodeTunnel();
+
+      r.assertGoneWithin(Duration.ofSeconds(10));
+      child.assertGoneWithin(Duration.ofSeconds(10));
+      cluster.awaitReady();
+      // The other client was on the other node, or asks only now.
+      assertThat(idle.eval("1+1").asDouble()).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void killedNginxEndsSessionsWithAnErrorAndTheirRProcesses() throws Exception {
+    try (RawClient busy = new RawClient(cluster.port());
+        RawClient idle = new RawClient(cluster.port())) {
+      RProcess ofBusy = RProcess.of(busy);
+      RProcess ofIdle = RProcess.of(idle);
+      busy.send("while (TRUE) {}");
+      cluster.nginx().killAll();
+
+      assertThat(busy.receive().error()).isEqualTo(0x42);
+      assertThat(idle.eval("1+1").error()).isEqualTo(0x42);
+      ofBusy.assertGoneWithin(Duration.ofSeconds(5));
+      ofIdle.assertGoneWithin(Duration.ofSeconds(5));
+
+      cluster.startNginx();
+      cluster.awaitReady();
+      assertThat(nodesOfNewSessions()).hasSize(2);
+    }
+  }
+
+  @Test
+  void killedGatewayLeavesNoRProcess() throws Exception {
+    int port = TestCluster.freePort();
+    try (ManagedProcess gateway = cluster.startGatewayProcess(port)) {
+      try (RawClient busy = RawClient.whenReady(port);
+          RawClient idle = RawClient.whenReady(port)) {
+        RProcess ofBusy = RProcess.of(busy);
+        RProcess ofIdle = RProcess.of(idle);
+        busy.send("system('sleep 600')");
+        RProcess child = ofBusy.awaitChild();
+
+        gateway.kill();
+
+        ofBusy.assertGoneWithin(Duration.ofSeconds(5));
+        child.assertGoneWithin(Duration.ofSeconds(5));
+        ofIdle.assertGoneWithin(Duration.ofSeconds(5));
+      }
+    }
+    // The other gateway to the same nodes goes on as if nothing had been.
+    assertThat(nodesOfNewSessions()).hasSize(2);
+  }
+
+  @Test
+  void sessionsOutliveTheirRserveAndEndAsEver() throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      TestNode node = homeOf(client);
+      RProcess r = RProcess.of(client);
+
+      node.rserve().kill();
+      assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
+      client.send("while (TRUE) {}");
+      client.close();
+      r.assertGoneWithin(Duration.ofSeconds(3));
+
+      node.startRserve();
+      cluster.awaitReady();
+      assertThat(nodesOfNewSessions()).hasSize(2);
+    }
+  }
+
+  @Test
   void nodeIsAddedAndAnotherRemovedWhileSessionsRun() throws Exception {
     try (Load load = Load.untilStopped(cluster.port(), CLIENTS);
         RawClient old = new RawClient(cluster.port())) {
@@ -174,6 +281,11 @@ class FailureIT {
   private static String nodeOf(RawClient client) throws Exception {
     String directory = client.eval("getwd()").text();
     return directory.replaceAll("(?s).*/(node\\d+)/work.*", "$1");
+  }
+
+  private TestNode homeOf(RawClient client) throws Exception {
+    String name = nodeOf(client);
+    return cluster.node(name.equals(cluster.node(0).name()) ? 0 : 1);
   }
 
   private static void awaitSessions(Load load, int count) {

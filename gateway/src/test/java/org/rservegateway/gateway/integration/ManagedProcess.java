@@ -48,6 +48,30 @@ final class ManagedProcess implements AutoCloseable {
     }
   }
 
+  long pid() {
+    return process.pid();
+  }
+
+  /** Stops it, as a machine does that swaps: it hangs, and closes nothing. */
+  void stop() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** Lets it go on after {@link #stop}. */
+  void goOn() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-s", name, String.valueOf(pid())).inheritIO().start().waitFor();
+  }
+
+  /** SIGKILL, to it and to all that it started. */
+  void killAll() throws InterruptedException {
+    process.descendants().forEach(ProcessHandle::destroyForcibly);
+    kill();
+  }
+
   /** SIGKILL, to it and to none of those that it started. */
   void kill() throws InterruptedException {
     process.destroyForcibly().waitFor(END_SECONDS, TimeUnit.SECONDS);

@@ -1,5 +1,7 @@
 package org.rservegateway.gateway.integration;
 
+import static org.awaitility.Awaitility.await;
+
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -40,6 +42,29 @@ final class RawClient implements AutoCloseable {
       return StandardCharsets.UTF_8.decode(payload.duplicate()).toString();
     }
 
+    /** The one string that R answers. */
+    String strings() {
+      int length = payload.getInt(4) >>> Byte.SIZE;
+      byte[] bytes = new byte[length];
+      payload.get(SEXP_NUMBER_AT, bytes);
+      String text = new String(bytes, StandardCharsets.UTF_8);
+      return text.substring(0, text.indexOf(0));
+    }
+
+    /** Whether R answers a raw vector of this length in which all bytes are the same. */
+    boolean holdsOnly(byte value, int length) {
+      // A vector of 2^24 bytes or more has a longer header.
+      if (payload.getInt(SEXP_NUMBER_AT) != length) {
+        return false;
+      }
+      for (int i = 0; i < length; i++) {
+        if (payload.get(SEXP_NUMBER_AT + Integer.BYTES + i) != value) {
+          return false;
+        }
+      }
+      return true;
+    }
+
     int asInt() {
       return payload.getInt(SEXP_NUMBER_AT);
     }
@@ -50,7 +75,24 @@ final class RawClient implements AutoCloseable {
   }
 
   RawClient(int port) throws IOException {
-    socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    this(InetAddress.getLoopbackAddress(), port);
+  }
+
+  /** A client of a gateway that may still be starting. */
+  static RawClient whenReady(int port) {
+    return await()
+        .atMost(TestCluster.PATIENCE)
+        .ignoreExceptions()
+        .until(() -> new RawClient(port), client -> true);
+  }
+
+  /** A client whose own address is this one of 127.0.0.0/8. */
+  static RawClient from(String address, int port) throws IOException {
+    return new RawClient(InetAddress.getByName(address), port);
+  }
+
+  private RawClient(InetAddress from, int port) throws IOException {
+    socket = new Socket(InetAddress.getLoopbackAddress(), port, from, 0);
     socket.setTcpNoDelay(true);
     socket.setSoTimeout(Math.toIntExact(TestCluster.PATIENCE.toMillis()));
     in = new DataInputStream(socket.getInputStream());
@@ -69,6 +111,33 @@ final class RawClient implements AutoCloseable {
     packet.putInt(command).putInt(4 + length).putInt(0).putInt(0);
     packet.putInt(length << 8 | DT_STRING).put(bytes).put((byte) 0);
     socket.getOutputStream().write(packet.array());
+  }
+
+  /** Bytes that need be no packet. */
+  void sendBytes(byte[] bytes) throws IOException {
+    socket.getOutputStream().write(bytes);
+  }
+
+  /** A header alone, whatever it announces. */
+  void sendHeader(int command, long length) throws IOException {
+    ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    header.putInt(command).putInt((int) length).putInt(0).putInt((int) (length >>> 32));
+    socket.getOutputStream().write(header.array());
+  }
+
+  /** Closes the connection by a reset, as a client does whose process was killed. */
+  void reset() throws IOException {
+    socket.setSoLinger(true, 0);
+    socket.close();
+  }
+
+  boolean isOpen() {
+    return !socket.isClosed() && socket.isConnected();
+  }
+
+  /** Nothing has come that was not read, and the connection stands. */
+  boolean isSilent() throws IOException {
+    return in.available() == 0;
   }
 
   Answer receive() throws IOException {

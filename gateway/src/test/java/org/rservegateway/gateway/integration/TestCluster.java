@@ -48,7 +48,10 @@ final class TestCluster implements AutoCloseable {
     directory = Files.createTempDirectory("rserve-gateway-test");
   }
 
-  /** A cluster that can serve; {@code settings} are the gateway's, as environment variables. */
+  /**
+   * A cluster that can serve; {@code settings} are the gateway's and nginx's, as environment
+   * variables.
+   */
   static TestCluster start(int nodes, Map<String, String> settings) throws Exception {
     return start(nodes, settings, "paranoid", "");
   }
@@ -65,12 +68,12 @@ final class TestCluster implements AutoCloseable {
       for (int i = 1; i <= nodes; i++) {
         cluster.newNode("node" + i);
       }
-      cluster.startNginx();
       cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://127.0.0.1:" + cluster.nginxPort);
       cluster.environment.put("RCLOUD_TUNNEL_TOKEN", TOKEN);
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
       cluster.environment.putAll(settings);
+      cluster.startNginx();
       cluster.startGateway();
       cluster.awaitReady();
       return cluster;
@@ -120,6 +123,12 @@ final class TestCluster implements AutoCloseable {
                 nginxDirectory().toString(),
                 "NGINX_PORT",
                 String.valueOf(nginxPort)));
+    environment.forEach(
+        (name, value) -> {
+          if (name.startsWith("NGINX_")) {
+            render.environment().put(name, value);
+          }
+        });
     assertThat(render.start().waitFor()).as("config/nginx/render").isZero();
   }
 
@@ -158,6 +167,24 @@ final class TestCluster implements AutoCloseable {
   private List<TestNode> named() {
     boolean throughNginx = environment.get("RCLOUD_TUNNEL_PROXY").endsWith(":" + nginxPort);
     return throughNginx ? nodes : List.of();
+  }
+
+  /** Another gateway to the same nodes, in a process of its own, on this port. */
+  ManagedProcess startGatewayProcess(int port) throws IOException {
+    Map<String, String> settings = new HashMap<>(environment);
+    settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
+    return ManagedProcess.start(
+        directory.resolve("gateway.log"),
+        settings,
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-jar",
+            ROOT.resolve("gateway/target/gateway.jar").toString()));
+  }
+
+  Path directory() {
+    return directory;
   }
 
   Gateway gateway() {

@@ -115,6 +115,11 @@ final class TestNode implements AutoCloseable {
     return rserve.children();
   }
 
+  /** Where the R sessions' own work directories are. */
+  Path workDirectory() {
+    return directory.resolve("work");
+  }
+
   @Override
   public void close() throws InterruptedException {
     rserve.close();
