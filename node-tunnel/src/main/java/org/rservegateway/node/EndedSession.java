@@ -91,6 +91,11 @@ final class EndedSession {
     return alive.isEmpty();
   }
 
+  /** Whether this process belongs to it and is known to live. */
+  boolean has(long processId) {
+    return alive.containsKey(processId);
+  }
+
   /** A process that belongs to it. */
   void add(ProcessStat process) {
     alive.putIfAbsent(process.id(), new Target(process));

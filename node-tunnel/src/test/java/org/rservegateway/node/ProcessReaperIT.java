@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -71,11 +72,11 @@ class ProcessReaperIT {
 
   @ParameterizedTest
   @ValueSource(strings = {"while(TRUE){}", "Sys.sleep(3600)"})
-  void rThatEvaluatesIsTerminatedWhenTheGatewayEndsItsSession(String expression) throws Exception {
+  void rThatEvaluatesIsTerminatedWhenTheGatewayEndsItsSession(String expression, @TempDir Path own)
+      throws Exception {
     try (TestGateway gateway = new TestGateway(node.address())) {
       TunnelMessage.Ready ready = gateway.ready();
-      gateway.eval("1+1");
-      gateway.sendEval(expression);
+      begin(gateway, expression, own);
 
       gateway.end(1);
 
@@ -85,13 +86,19 @@ class ProcessReaperIT {
     }
   }
 
+  /** Sends an expression that takes long, and waits until R evaluates it. */
+  private static void begin(TestGateway gateway, String expression, Path own) {
+    Path begun = own.resolve("begun");
+    gateway.sendEval("{file.create('%s'); %s}".formatted(begun, expression));
+    await("R evaluates").atMost(TestGateway.PATIENCE).until(() -> Files.exists(begun));
+  }
+
   @Test
-  void rThatEvaluatesIsTerminatedWhenItsTunnelIsLost() throws Exception {
+  void rThatEvaluatesIsTerminatedWhenItsTunnelIsLost(@TempDir Path own) throws Exception {
     TunnelMessage.Ready ready;
     try (TestGateway gateway = new TestGateway(node.address())) {
       ready = gateway.ready();
-      gateway.eval("1+1");
-      gateway.sendEval("while(TRUE){}");
+      begin(gateway, "while(TRUE){}", own);
     }
 
     Processes.awaitGone(ready.processId());
@@ -104,16 +111,20 @@ class ProcessReaperIT {
     try (TestGateway gateway = new TestGateway(node.address())) {
       TunnelMessage.Ready ready = gateway.ready();
       gateway.eval("1+1");
-      gateway.sendEval("tools::pskill(Sys.getpid(), tools::SIGSTOP)");
-      await()
-          .atMost(TestGateway.PATIENCE)
-          .until(() -> Processes.TABLE.find(ready.processId()).orElseThrow().state() == 'T');
+      stop(gateway, ready);
 
       gateway.end(1);
 
       Processes.awaitGone(ready.processId());
       awaitLogged("r1: SIGKILL to R " + ready.processId());
     }
+  }
+
+  private static void stop(TestGateway gateway, TunnelMessage.Ready r) {
+    gateway.sendEval("tools::pskill(Sys.getpid(), tools::SIGSTOP)");
+    await()
+        .atMost(TestGateway.PATIENCE)
+        .until(() -> Processes.TABLE.find(r.processId()).orElseThrow().state() == 'T');
   }
 
   @Test
@@ -161,14 +172,17 @@ class ProcessReaperIT {
         gateway.ready();
         gateway.sendCommand(1, "user\nsecret");
         gateway.answer();
-        gateway.eval("1+1");
-        gateway.sendEval("while(TRUE){}");
+        begin(gateway, "while(TRUE){}", own);
         processes = login.sessionIds();
       }
 
       assertThat(processes).isNotEmpty();
-      processes.forEach(Processes::awaitGone);
-      await().atMost(Processes.REAPED_WITHIN).until(() -> isEmpty(login.work()));
+      for (long process : processes) {
+        Processes.awaitGone(process);
+        await()
+            .atMost(Processes.REAPED_WITHIN)
+            .until(() -> !Files.exists(login.work().resolve("conn" + process)));
+      }
     }
   }
 
@@ -179,8 +193,7 @@ class ProcessReaperIT {
       TunnelMessage.Ready ready;
       try (TestGateway gateway = new TestGateway(orphaned.address())) {
         ready = gateway.ready();
-        gateway.eval("1+1");
-        gateway.sendEval("while(TRUE){}");
+        begin(gateway, "while(TRUE){}", own);
         killed.killAlone();
         assertThat(Processes.lives(ready.processId())).isTrue();
       }
@@ -195,7 +208,7 @@ class ProcessReaperIT {
   @ValueSource(
       strings = {
         "system('echo $$ > FILE; exec sleep 600')",
-        "system('echo $$ > FILE; exec sleep 600', wait = FALSE)",
+        "system(\"sh -c 'echo $$ > FILE; exec sleep 600'\", wait = FALSE)",
         "system(\"nohup sh -c 'echo $$ > FILE; exec sleep 600' >/dev/null 2>&1 &\")",
         "system(\"setsid sh -c 'echo $$ > FILE; exec sleep 600' >/dev/null 2>&1 &\")",
         // forks twice, and works elsewhere: only the mark tells
@@ -243,12 +256,11 @@ class ProcessReaperIT {
         // It even works in the directory of the one that leaves.
         staying.evalText("setwd('" + directoryOfTheOther + "')");
         staying.sendEval(
-            "system('echo $$ > FILE; exec sleep 600', wait = FALSE)"
-                .replace("FILE", file.toString()));
+            "system(\"sh -c 'echo $$ > %s; exec sleep 600'\", wait = FALSE)".formatted(file));
         staying.answer();
         long descendant = processIn(file);
 
-        leaving.sendEval("while(TRUE){}");
+        begin(leaving, "while(TRUE){}", own);
         leaving.end(1);
         awaitNothingLeftOf(left.processId());
 
@@ -332,18 +344,8 @@ class ProcessReaperIT {
     Path young = directoryOf(work, "conn999999998", Duration.ZERO);
     Path live = directoryOf(work, "conn" + ProcessHandle.current().pid(), Duration.ofHours(1));
     Path another = directoryOf(work, "connection", Duration.ofHours(1));
-    NodeTunnelConfig plain = TestConfigs.of(own, rserve.port());
     NodeTunnelConfig sweeping =
-        new NodeTunnelConfig(
-            plain.name(),
-            plain.host(),
-            plain.port(),
-            plain.rservePort(),
-            plain.token(),
-            plain.warmUp(),
-            plain.maxTunnels(),
-            plain.stateDirectory(),
-            java.util.Optional.of(work));
+        TestConfigs.of(rserve.port(), own.resolve("state"), Optional.of(work));
 
     try (NodeTunnel sweeper = NodeTunnel.start(sweeping, PING_INTERVAL)) {
       await().atMost(TestGateway.PATIENCE).until(() -> !Files.exists(old));
@@ -363,30 +365,35 @@ class ProcessReaperIT {
   @Test
   void threeHundredSessionsLeaveNothing() throws Exception {
     try (TestGateway gateway = new TestGateway(node.address())) {
-      passSessions(gateway, 1, 20);
-      awaitOneSession();
+      awaitNothingLeft(passSessions(gateway, 1, 20));
       int before = openFiles();
 
-      passSessions(gateway, 21, 320);
+      awaitNothingLeft(passSessions(gateway, 21, 320));
 
-      awaitOneSession();
       await().atMost(TestGateway.PATIENCE).until(() -> openFiles() <= before);
     }
   }
 
-  private static void passSessions(TestGateway gateway, int first, int last) throws Exception {
+  private static Set<Long> passSessions(TestGateway gateway, int first, int last) throws Exception {
+    Set<Long> processes = new HashSet<>();
     for (int number = first; number <= last; number++) {
-      assertThat(gateway.ready().session()).isEqualTo(number);
+      processes.add(gateway.ready().processId());
       gateway.eval("{x <- tempfile(); writeLines('x', x); 1}");
       gateway.end(number);
       gateway.message();
     }
+    return processes;
   }
 
-  /** The next one, which waits for its client. */
-  private static void awaitOneSession() {
+  /** But for the next session, which waits for its client. */
+  private static void awaitNothingLeft(Set<Long> processes) {
     await("one process").atMost(TestGateway.PATIENCE).until(() -> rserve.sessions() == 1);
-    await("one directory").atMost(TestGateway.PATIENCE).until(() -> entries(rserve.work()) == 1);
+    await("no directory")
+        .atMost(TestGateway.PATIENCE)
+        .until(
+            () ->
+                processes.stream()
+                    .noneMatch(id -> Files.exists(rserve.work().resolve("conn" + id))));
     await("one file for a session, and the lock")
         .atMost(TestGateway.PATIENCE)
         .until(() -> entries(config.stateDirectory()) == 2);
@@ -404,8 +411,7 @@ class ProcessReaperIT {
     NodeTunnel closing = NodeTunnel.start(settings, PING_INTERVAL);
     try (TestGateway gateway = new TestGateway(closing.address())) {
       TunnelMessage.Ready ready = gateway.ready();
-      gateway.eval("1+1");
-      gateway.sendEval("while(TRUE){}");
+      begin(gateway, "while(TRUE){}", own);
 
       closing.close();
 
@@ -421,7 +427,7 @@ class ProcessReaperIT {
         TestGateway gateway = new TestGateway(process.address())) {
       TunnelMessage.Ready ready = gateway.ready();
       gateway.eval("1+1");
-      gateway.sendEval("tools::pskill(Sys.getpid(), tools::SIGSTOP)");
+      stop(gateway, ready);
 
       process.terminate();
 
@@ -447,23 +453,12 @@ class ProcessReaperIT {
       gateway.sendEval("system(\"setsid sh -c 'echo $$ > %s; exec sleep 600' &\")".formatted(file));
       gateway.answer();
       descendant = processIn(file);
-      gateway.sendEval("while(TRUE){}");
+      begin(gateway, "while(TRUE){}", own);
       state = process.stateDirectory();
       process.kill();
 
       assertThat(Processes.lives(left)).isTrue();
-      NodeTunnelConfig plain = TestConfigs.of(own, rserve.port());
-      NodeTunnelConfig next =
-          new NodeTunnelConfig(
-              plain.name(),
-              plain.host(),
-              plain.port(),
-              plain.rservePort(),
-              plain.token(),
-              plain.warmUp(),
-              plain.maxTunnels(),
-              state,
-              plain.rserveWorkDirectory());
+      NodeTunnelConfig next = TestConfigs.of(rserve.port(), state, Optional.empty());
       try (NodeTunnel second = NodeTunnel.start(next, PING_INTERVAL)) {
         Processes.awaitGone(left);
         Processes.awaitGone(descendant);
@@ -522,10 +517,6 @@ class ProcessReaperIT {
     } catch (IOException e) {
       throw new AssertionError(e);
     }
-  }
-
-  private static boolean isEmpty(Path parent) {
-    return entries(parent) == 0;
   }
 
   private static int entries(Path parent) {

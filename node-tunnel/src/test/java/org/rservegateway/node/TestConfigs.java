@@ -27,6 +27,11 @@ final class TestConfigs {
     return of(directory, rservePort, "", "", 100);
   }
 
+  /** With these directories. */
+  static NodeTunnelConfig of(int rservePort, Path state, Optional<Path> work) {
+    return new NodeTunnelConfig("r1", "127.0.0.1", 0, rservePort, "", "", 100, state, work);
+  }
+
   /** A reaper that sees no process at all. */
   static ProcessReaper blindReaper(Path directory, NodeHealth health) {
     return new ProcessReaper(
