@@ -2,6 +2,7 @@ package org.rservegateway.node;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** What was seen of this node's Rserve, and what the node does now. Safe for all threads. */
 final class NodeHealth {
@@ -12,6 +13,9 @@ final class NodeHealth {
 
   private final AtomicInteger tunnels = new AtomicInteger();
   private final AtomicInteger sessions = new AtomicInteger();
+  private final AtomicLong terminated = new AtomicLong();
+  private final AtomicLong killed = new AtomicLong();
+  private final AtomicLong descendantsSignalled = new AtomicLong();
   private volatile Seen seen;
 
   /** Rserve opened an R session. */
@@ -50,5 +54,20 @@ final class NodeHealth {
   /** R sessions that serve a client. */
   AtomicInteger sessions() {
     return sessions;
+  }
+
+  /** R processes that did not leave by themselves, and so got a SIGTERM, since the start. */
+  AtomicLong terminated() {
+    return terminated;
+  }
+
+  /** R processes that got a SIGKILL, since the start. */
+  AtomicLong killed() {
+    return killed;
+  }
+
+  /** Signals to what R sessions had started, since the start. */
+  AtomicLong descendantsSignalled() {
+    return descendantsSignalled;
   }
 }

@@ -13,12 +13,13 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A node-tunnel: it owns the event loops and the listener, and ends them. */
+/** A node-tunnel: it owns the event loops, the listener and the reaper, and ends them. */
 public final class NodeTunnel implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(NodeTunnel.class);
@@ -28,8 +29,18 @@ public final class NodeTunnel implements AutoCloseable {
 
   private final EventLoopGroup eventLoops;
   private final TunnelListener listener;
+  private final ProcessReaper reaper;
 
   private NodeTunnel(NodeTunnelConfig config, Duration pingInterval) throws IOException {
+    NodeHealth health = new NodeHealth();
+    ProcessTable processes = new ProcessTable(Path.of("/proc"));
+    reaper =
+        new ProcessReaper(
+            config.name(),
+            config.rservePort(),
+            processes,
+            new SessionRecords(config.stateDirectory(), processes.bootId()),
+            health);
     boolean epoll = Epoll.isAvailable();
     // R has the processors; the node-tunnel only passes bytes on.
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
@@ -38,13 +49,13 @@ public final class NodeTunnel implements AutoCloseable {
             threads,
             new DefaultThreadFactory("event-loop"),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
-    NodeHealth health = new NodeHealth();
     RSessionOpener opener =
         new RSessionOpener(
             config.rservePort(),
             config.warmUp(),
             epoll ? EpollSocketChannel::new : NioSocketChannel::new,
-            health);
+            health,
+            reaper);
     try {
       listener =
           new TunnelListener(
@@ -56,8 +67,11 @@ public final class NodeTunnel implements AutoCloseable {
               pingInterval);
     } catch (IOException e) {
       stopEventLoops();
+      reaper.close();
       throw e;
     }
+    reaper.recover();
+    config.rserveWorkDirectory().ifPresent(reaper::sweep);
     log.info(
         "node-tunnel {} listens on {}, Rserve 127.0.0.1:{}",
         config.name(),
@@ -70,6 +84,7 @@ public final class NodeTunnel implements AutoCloseable {
    *
    * @param pingInterval silence after which a gateway is asked whether it lives
    * @throws IOException if it can't listen, with the address in the message
+   * @throws IllegalArgumentException if the state directory can't be its own
    */
   public static NodeTunnel start(NodeTunnelConfig config, Duration pingInterval)
       throws IOException {
@@ -81,11 +96,13 @@ public final class NodeTunnel implements AutoCloseable {
     return listener.address();
   }
 
-  /** Ends all tunnels, with their R sessions. */
+  /** Ends all tunnels, with their R sessions; when it returns, these are gone. */
   @Override
   public void close() {
+    reaper.hurry();
     listener.close();
     stopEventLoops();
+    reaper.close();
   }
 
   private void stopEventLoops() {

@@ -2,9 +2,12 @@ package org.rservegateway.node;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The settings of a node-tunnel, all of them from the environment.
@@ -17,6 +20,10 @@ import java.util.Map;
  * @param warmUp an R expression that each R session evaluates before a client gets it; empty for
  *     none ({@code RSERVE_WARM_UP})
  * @param maxTunnels open at a time; more are refused ({@code NODE_TUNNEL_MAX_TUNNELS}; 1000)
+ * @param stateDirectory where open R sessions are noted for the next node-tunnel ({@code
+ *     NODE_TUNNEL_STATE_DIR}; {@code node-tunnel-<rservePort>} among the temporary files)
+ * @param rserveWorkDirectory from which what R sessions have left is removed ({@code
+ *     RSERVE_WORK_DIR}); empty for none
  */
 public record NodeTunnelConfig(
     String name,
@@ -25,7 +32,9 @@ public record NodeTunnelConfig(
     int rservePort,
     String token,
     String warmUp,
-    int maxTunnels) {
+    int maxTunnels,
+    Path stateDirectory,
+    Optional<Path> rserveWorkDirectory) {
 
   /** The settings for people, as the command line prints them. */
   static final String HELP =
@@ -39,7 +48,11 @@ public record NodeTunnelConfig(
         NODE_TUNNEL_HOST         address to listen on (127.0.0.1)
         NODE_TUNNEL_PORT         port to listen on (8000)
         NODE_TUNNEL_MAX_TUNNELS  tunnels open at a time; more are refused (1000)
+        NODE_TUNNEL_STATE_DIR    directory of its own: R sessions that the next node-tunnel ends if this
+                                 one can't (node-tunnel-RSERVE_PORT among the temporary files)
         RSERVE_PORT              port of the node's Rserve on 127.0.0.1 (6311)
+        RSERVE_WORK_DIR          Rserve's work directory, if directories of R processes that are gone
+                                 shall be removed there; needs to see all of its processes (none)
         RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
         TUNNEL_TOKEN             what gateways must bring (none)
         LOG_LEVEL                DEBUG, INFO, WARN, ERROR (INFO)
@@ -61,12 +74,13 @@ public record NodeTunnelConfig(
    */
   public static NodeTunnelConfig of(Map<String, String> environment) {
     List<String> mistakes = new ArrayList<>();
+    int rservePort = number(environment, "RSERVE_PORT", DEFAULT_RSERVE_PORT, 1, MAX_PORT, mistakes);
     NodeTunnelConfig config =
         new NodeTunnelConfig(
             environment.getOrDefault("NODE_NAME", hostName()),
             environment.getOrDefault("NODE_TUNNEL_HOST", "127.0.0.1"),
             number(environment, "NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT, mistakes),
-            number(environment, "RSERVE_PORT", DEFAULT_RSERVE_PORT, 1, MAX_PORT, mistakes),
+            rservePort,
             environment.getOrDefault("TUNNEL_TOKEN", ""),
             environment.getOrDefault("RSERVE_WARM_UP", ""),
             number(
@@ -75,7 +89,12 @@ public record NodeTunnelConfig(
                 DEFAULT_MAX_TUNNELS,
                 1,
                 MOST_TUNNELS,
-                mistakes));
+                mistakes),
+            directory(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
+                .orElseGet(
+                    () ->
+                        Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + rservePort)),
+            directory(environment, "RSERVE_WORK_DIR", mistakes));
     if (!mistakes.isEmpty()) {
       throw new IllegalArgumentException(String.join(System.lineSeparator(), mistakes));
     }
@@ -104,6 +123,24 @@ public record NodeTunnelConfig(
     mistakes.add(
         "%s: \"%s\" must be a whole number from %d to %d".formatted(name, text, least, most));
     return otherwise;
+  }
+
+  private static Optional<Path> directory(
+      Map<String, String> environment, String name, List<String> mistakes) {
+    String text = environment.getOrDefault(name, "");
+    if (text.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      Path path = Path.of(text);
+      if (path.isAbsolute() && path.getNameCount() > 0) {
+        return Optional.of(path.normalize());
+      }
+    } catch (InvalidPathException e) {
+      // said below, as one that is not absolute
+    }
+    mistakes.add("%s: \"%s\" must be the absolute path of a directory".formatted(name, text));
+    return Optional.empty();
   }
 
   private static String hostName() {

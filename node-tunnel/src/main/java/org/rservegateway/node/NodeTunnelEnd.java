@@ -23,6 +23,8 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   private static final Logger log = LoggerFactory.getLogger(NodeTunnelEnd.class);
 
+  private static final int MOST_REASON_SHOWN = 200;
+
   /** What the tunnel does. */
   private sealed interface State {}
 
@@ -66,7 +68,7 @@ final class NodeTunnelEnd implements RSession.Listener {
     boolean awaited = state instanceof Opening opening && opening.session == session;
     if (!awaited) {
       if (session.isSuccess()) {
-        session.getNow().end();
+        session.getNow().end("the tunnel was lost while it was being opened");
       }
     } else if (!session.isSuccess()) {
       fail(number, session.cause().getMessage());
@@ -128,7 +130,7 @@ final class NodeTunnelEnd implements RSession.Listener {
     }
     if (state instanceof Open open && open.number == end.session()) {
       sessionOver(open);
-      open.rSession.end();
+      open.rSession.end("the gateway said so: " + printable(end.reason()));
       send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), "the gateway said so"));
       openRSession(open.number + 1);
     } else if (state instanceof Unnoted unnoted && unnoted.number == end.session()) {
@@ -152,7 +154,7 @@ final class NodeTunnelEnd implements RSession.Listener {
       opening.session.cancel(false);
     } else if (before instanceof Open open) {
       sessionOver(open);
-      open.rSession.end();
+      open.rSession.end("the tunnel was lost");
     }
   }
 
@@ -189,12 +191,18 @@ final class NodeTunnelEnd implements RSession.Listener {
   public void closed() {
     if (state instanceof Open open) {
       sessionOver(open);
-      open.rSession.end();
+      open.rSession.end("R closed the connection");
       state = new Unnoted(open.number);
       send(
           new TunnelMessage.Ended(
               open.number, open.rSession.wasReached(), "R closed the connection"));
     }
+  }
+
+  /** What a log line can show, whatever the gateway sent. */
+  private static String printable(String text) {
+    return text.substring(0, Math.min(text.length(), MOST_REASON_SHOWN))
+        .replaceAll("\\p{Cntrl}", "?");
   }
 
   // ---- the tunnel itself

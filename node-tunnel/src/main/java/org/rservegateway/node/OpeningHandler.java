@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.util.concurrent.Promise;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.rservegateway.wire.QapCommand;
@@ -11,9 +12,10 @@ import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 
 /**
- * Opens one R session: reads Rserve's greeting, asks R for its process id, lets it evaluate the
- * warm-up expression, and leaves the pipeline. An R session that wants a login, or that speaks in
- * object capabilities, is asked nothing: its process id stays unknown.
+ * Opens one R session: reads Rserve's greeting, asks R the {@link OpeningQuestion}, lets it
+ * evaluate the warm-up expression, and leaves the pipeline. An R session that wants a login, or
+ * that speaks in object capabilities, is asked nothing: its process id stays unknown to the
+ * gateway, and the reaper finds it by the connection.
  *
  * <p>The question costs R its first evaluation, whose page faults a client then need not wait for.
  */
@@ -21,8 +23,6 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private static final int RESP_OK = 0x10001;
   private static final int DT_STRING = 4;
-  private static final int DT_SEXP = 10;
-  private static final int XT_ARRAY_INT = 32;
   private static final int ALIGNMENT = 4;
 
   /** Answers to our own two questions are short; longer ones are not from an Rserve. */
@@ -30,19 +30,30 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private enum Step {
     GREETING,
-    PROCESS_ID,
+    QUESTION,
     WARM_UP
   }
 
   private final Promise<RSession> session;
   private final String warmUp;
+  private final ProcessReaper reaper;
+  private final String mark = OpeningQuestion.newMark();
+  private final long connectedAt;
   private Step step = Step.GREETING;
   private QapGreeting greeting;
+  private WatchedSession watched;
   private long processId;
 
-  OpeningHandler(Promise<RSession> session, String warmUp) {
+  /**
+   * A handler for one connection.
+   *
+   * @param connectedAt when the connection was begun, by {@link System#nanoTime}
+   */
+  OpeningHandler(Promise<RSession> session, String warmUp, ProcessReaper reaper, long connectedAt) {
     this.session = session;
     this.warmUp = warmUp;
+    this.reaper = reaper;
+    this.connectedAt = connectedAt;
   }
 
   @Override
@@ -50,9 +61,9 @@ final class OpeningHandler extends ByteToMessageDecoder {
       throws OpeningException {
     switch (step) {
       case GREETING -> readGreeting(ctx, in);
-      case PROCESS_ID -> {
-        if (hasAnswer(in, "Sys.getpid()")) {
-          processId = readProcessId(in);
+      case QUESTION -> {
+        if (hasAnswer(in, "the question for its process id")) {
+          readAnswer(ctx, in);
           if (warmUp.isEmpty()) {
             opened(ctx);
           } else {
@@ -79,9 +90,12 @@ final class OpeningHandler extends ByteToMessageDecoder {
     in.readBytes(bytes);
     greeting = QapGreeting.of(bytes);
     if (greeting.isSameForEverySession()) {
-      step = Step.PROCESS_ID;
-      ask(ctx, QapCommand.EVAL, "Sys.getpid()");
+      step = Step.QUESTION;
+      ask(ctx, QapCommand.EVAL, OpeningQuestion.expression(mark));
     } else {
+      int ourPort =
+          ctx.channel().localAddress() instanceof InetSocketAddress address ? address.getPort() : 0;
+      watch(ctx, reaper.watchConnection(ourPort, connectedAt));
       opened(ctx);
     }
   }
@@ -109,24 +123,25 @@ final class OpeningHandler extends ByteToMessageDecoder {
     return in.readableBytes() >= QapHeader.BYTES + header.length();
   }
 
-  /** The number in the whole answer: DT_SEXP, in it XT_ARRAY_INT, in it one int. */
-  private static long readProcessId(ByteBuf in) throws OpeningException {
+  private void readAnswer(ChannelHandlerContext ctx, ByteBuf in) throws OpeningException {
     QapHeader header = QapHeader.get(in, in.readerIndex());
     in.skipBytes(QapHeader.BYTES);
-    ByteBuf payload = in.readSlice((int) header.length());
-    if (payload.readableBytes() < 3 * Integer.BYTES
-        || payload.readUnsignedByte() != DT_SEXP
-        || payload.skipBytes(3).readUnsignedByte() != XT_ARRAY_INT) {
-      throw new OpeningException("R did not answer Sys.getpid() with a number");
-    }
-    return payload.skipBytes(3).readIntLE();
+    OpeningQuestion.Answer answer = OpeningQuestion.read(in.readSlice((int) header.length()));
+    processId = answer.processId();
+    watch(ctx, reaper.watch(answer, mark, connectedAt));
+  }
+
+  /** Whatever closes the connection, the reaper hears of it. */
+  private void watch(ChannelHandlerContext ctx, WatchedSession newWatched) {
+    watched = newWatched;
+    ctx.channel().closeFuture().addListener(closed -> newWatched.ended());
   }
 
   private void opened(ChannelHandlerContext ctx) {
     // Nobody listens until it serves somebody.
     ctx.channel().config().setAutoRead(false);
     ctx.pipeline().remove(this);
-    if (!session.trySuccess(new RSession(ctx.channel(), greeting, processId))) {
+    if (!session.trySuccess(new RSession(ctx.channel(), greeting, processId, watched))) {
       ctx.close();
     }
   }

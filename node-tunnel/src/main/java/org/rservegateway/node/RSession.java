@@ -32,6 +32,7 @@ final class RSession {
   private final Channel channel;
   private final QapGreeting greeting;
   private final long processId;
+  private final WatchedSession watched;
   private final List<ByteBuf> firstBytes = new ArrayList<>(1);
   private Listener listener;
   private boolean used;
@@ -41,11 +42,14 @@ final class RSession {
    * A session whose opening is complete.
    *
    * @param processId of the R process; 0 where it is unknown
+   * @param watched hears why the session ends
    */
-  RSession(Channel channel, QapGreeting greeting, long processId) {
+  RSession(Channel channel, QapGreeting greeting, long processId, WatchedSession watched) {
+    this.watched = watched;
     this.channel = channel;
     this.greeting = greeting;
     this.processId = processId;
+    watched.because("R closed the connection");
   }
 
   /** From now on {@code listener} hears of it. */
@@ -119,8 +123,13 @@ final class RSession {
     channel.config().setAutoRead(reading);
   }
 
-  /** Ends the session; doing it again does nothing. The listener hears no more. */
-  void end() {
+  /**
+   * Ends the session; doing it again does nothing. The listener hears no more.
+   *
+   * @param reason for people
+   */
+  void end(String reason) {
+    watched.because(reason);
     listener = null;
     firstBytes.forEach(ByteBuf::release);
     firstBytes.clear();

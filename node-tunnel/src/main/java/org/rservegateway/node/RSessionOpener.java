@@ -34,6 +34,7 @@ final class RSessionOpener {
   private final String warmUp;
   private final ChannelFactory<Channel> channels;
   private final NodeHealth health;
+  private final ProcessReaper reaper;
 
   private final Object lock = new Object();
   private final Deque<Request> waiting = new ArrayDeque<>();
@@ -42,11 +43,16 @@ final class RSessionOpener {
   private record Request(EventLoop eventLoop, Promise<RSession> session) {}
 
   RSessionOpener(
-      int rservePort, String warmUp, ChannelFactory<Channel> channels, NodeHealth health) {
+      int rservePort,
+      String warmUp,
+      ChannelFactory<Channel> channels,
+      NodeHealth health,
+      ProcessReaper reaper) {
     this.rserve = new InetSocketAddress(InetAddress.getLoopbackAddress(), rservePort);
     this.warmUp = warmUp;
     this.channels = channels;
     this.health = health;
+    this.reaper = reaper;
   }
 
   /**
@@ -80,6 +86,7 @@ final class RSessionOpener {
   }
 
   private void connect(Request request) {
+    long connectedAt = System.nanoTime();
     request.session.addListener(done -> finished(request.session));
     Future<?> timeout =
         request.eventLoop.schedule(
@@ -110,7 +117,11 @@ final class RSessionOpener {
                         channel.close();
                       }
                     });
-                channel.pipeline().addLast("opening", new OpeningHandler(request.session, warmUp));
+                channel
+                    .pipeline()
+                    .addLast(
+                        "opening",
+                        new OpeningHandler(request.session, warmUp, reaper, connectedAt));
               }
             })
         .connect(rserve)

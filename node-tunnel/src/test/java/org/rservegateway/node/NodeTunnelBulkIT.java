@@ -43,10 +43,7 @@ class NodeTunnelBulkIT {
     leakDetection = ResourceLeakDetector.getLevel();
     ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
     rserve = new TestRserve(directory);
-    node =
-        NodeTunnel.start(
-            new NodeTunnelConfig("r1", "127.0.0.1", 0, rserve.port(), "", "", 100),
-            Duration.ofSeconds(15));
+    node = NodeTunnel.start(TestConfigs.of(directory, rserve.port()), Duration.ofSeconds(15));
   }
 
   @AfterAll

@@ -3,7 +3,9 @@ package org.rservegateway.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class NodeTunnelConfigTest {
@@ -14,7 +16,17 @@ class NodeTunnelConfigTest {
 
     assertThat(config.name()).isNotEmpty();
     assertThat(config)
-        .isEqualTo(new NodeTunnelConfig(config.name(), "127.0.0.1", 8000, 6311, "", "", 1000));
+        .isEqualTo(
+            new NodeTunnelConfig(
+                config.name(),
+                "127.0.0.1",
+                8000,
+                6311,
+                "",
+                "",
+                1000,
+                Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-6311"),
+                Optional.empty()));
   }
 
   @Test
@@ -27,12 +39,31 @@ class NodeTunnelConfigTest {
             "RSERVE_PORT", "65535",
             "TUNNEL_TOKEN", "secret",
             "RSERVE_WARM_UP", "library(stats)",
-            "NODE_TUNNEL_MAX_TUNNELS", "7");
+            "NODE_TUNNEL_MAX_TUNNELS", "7",
+            "NODE_TUNNEL_STATE_DIR", "/run/node-tunnel/r1/",
+            "RSERVE_WORK_DIR", "/tmp/Rserv");
 
     NodeTunnelConfig config = NodeTunnelConfig.of(environment);
 
     assertThat(config)
-        .isEqualTo(new NodeTunnelConfig("r1", "0.0.0.0", 0, 65535, "secret", "library(stats)", 7));
+        .isEqualTo(
+            new NodeTunnelConfig(
+                "r1",
+                "0.0.0.0",
+                0,
+                65535,
+                "secret",
+                "library(stats)",
+                7,
+                Path.of("/run/node-tunnel/r1"),
+                Optional.of(Path.of("/tmp/Rserv"))));
+  }
+
+  @Test
+  void theStateDirectoryIsNamedAfterRservesPort() {
+    NodeTunnelConfig config = NodeTunnelConfig.of(Map.of("RSERVE_PORT", "6400"));
+
+    assertThat(config.stateDirectory()).hasFileName("node-tunnel-6400");
   }
 
   @Test
@@ -48,16 +79,20 @@ class NodeTunnelConfigTest {
         Map.of(
             "NODE_TUNNEL_PORT", "65536",
             "RSERVE_PORT", "0",
-            "NODE_TUNNEL_MAX_TUNNELS", "many");
+            "NODE_TUNNEL_MAX_TUNNELS", "many",
+            "NODE_TUNNEL_STATE_DIR", "state",
+            "RSERVE_WORK_DIR", "/");
 
     assertThatThrownBy(() -> NodeTunnelConfig.of(environment))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
             String.join(
                 System.lineSeparator(),
-                "NODE_TUNNEL_PORT: \"65536\" must be a whole number from 0 to 65535",
                 "RSERVE_PORT: \"0\" must be a whole number from 1 to 65535",
-                "NODE_TUNNEL_MAX_TUNNELS: \"many\" must be a whole number from 1 to 100000"));
+                "NODE_TUNNEL_PORT: \"65536\" must be a whole number from 0 to 65535",
+                "NODE_TUNNEL_MAX_TUNNELS: \"many\" must be a whole number from 1 to 100000",
+                "NODE_TUNNEL_STATE_DIR: \"state\" must be the absolute path of a directory",
+                "RSERVE_WORK_DIR: \"/\" must be the absolute path of a directory"));
   }
 
   @Test

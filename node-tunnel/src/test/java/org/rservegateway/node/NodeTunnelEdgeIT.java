@@ -58,7 +58,7 @@ class NodeTunnelEdgeIT {
   }
 
   private static NodeTunnelConfig config(int rservePort, int maxTunnels) {
-    return new NodeTunnelConfig("r1", "127.0.0.1", 0, rservePort, TOKEN, "", maxTunnels);
+    return TestConfigs.of(directory, rservePort, TOKEN, "", maxTunnels);
   }
 
   @ParameterizedTest

@@ -47,7 +47,7 @@ class NodeTunnelIT {
   }
 
   private static NodeTunnelConfig config(int rservePort, String warmUp) {
-    return new NodeTunnelConfig("r1", "127.0.0.1", 0, rservePort, "", warmUp, 100);
+    return TestConfigs.of(directory, rservePort, "", warmUp, 100);
   }
 
   @Test

@@ -9,9 +9,11 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
+import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.QapHeader;
@@ -24,11 +26,17 @@ class OpeningHandlerTest {
   private static final int VOID_EVAL = 2;
 
   private final Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
+  private final ProcessReaper reaper;
   private EmbeddedChannel channel;
+
+  OpeningHandlerTest(@TempDir Path directory) {
+    reaper = TestConfigs.blindReaper(directory, new NodeHealth());
+  }
 
   @AfterEach
   void leaveNothing() {
     channel.finishAndReleaseAll();
+    reaper.close();
   }
 
   @ParameterizedTest
@@ -37,7 +45,7 @@ class OpeningHandlerTest {
     open(WARM_UP);
 
     receive(RserveBytes.greeting(), slice);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
     receive(RserveBytes.processId(4711), slice);
     assertQuestion(VOID_EVAL, WARM_UP);
     assertThat(session.isDone()).isFalse();
@@ -53,7 +61,7 @@ class OpeningHandlerTest {
     open("");
 
     receive(RserveBytes.greeting(), 32);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
     receive(RserveBytes.processId(1 << 22), 1000);
 
     assertThat(session.getNow().processId()).isEqualTo(1 << 22);
@@ -66,7 +74,7 @@ class OpeningHandlerTest {
     open("stop('no')");
 
     receive(RserveBytes.greeting(), 32);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
     receive(RserveBytes.processId(4711), 1000);
     assertQuestion(VOID_EVAL, "stop('no')");
     receive(RserveBytes.packet(0x7f010002, new byte[0]), 1000);
@@ -79,10 +87,10 @@ class OpeningHandlerTest {
     open("");
 
     receive(RserveBytes.greeting(), 32);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
     receive(RserveBytes.ok(), 1000);
 
-    assertFailed("R did not answer Sys.getpid() with a number");
+    assertFailed("R did not say its process id");
   }
 
   @ParameterizedTest
@@ -93,10 +101,10 @@ class OpeningHandlerTest {
     new QapHeader(0x10001, length, 0).writeTo(header);
 
     receive(RserveBytes.greeting(), 32);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
     channel.writeInbound(header);
 
-    assertFailed("R answered " + length + " bytes to Sys.getpid()");
+    assertFailed("R answered " + length + " bytes to the question for its process id");
   }
 
   @Test
@@ -149,7 +157,7 @@ class OpeningHandlerTest {
   void aConnectionThatClosesBeforeTheAnswerFails() {
     open("");
     receive(RserveBytes.greeting(), 1000);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
 
     channel.close();
 
@@ -160,7 +168,7 @@ class OpeningHandlerTest {
   void aSessionThatNobodyWantsAnyMoreIsClosed() {
     open("");
     receive(RserveBytes.greeting(), 1000);
-    assertQuestion(EVAL, "Sys.getpid()");
+    assertOpeningQuestion();
 
     session.cancel(false);
     receive(RserveBytes.processId(4711), 1000);
@@ -169,13 +177,23 @@ class OpeningHandlerTest {
   }
 
   private void open(String warmUp) {
-    channel = new EmbeddedChannel(new OpeningHandler(session, warmUp));
+    channel = new EmbeddedChannel(new OpeningHandler(session, warmUp, reaper, System.nanoTime()));
   }
 
   private void receive(byte[] bytes, int slice) {
     for (int from = 0; from < bytes.length; from += slice) {
       channel.writeInbound(
           Unpooled.copiedBuffer(bytes, from, Math.min(slice, bytes.length - from)));
+    }
+  }
+
+  private void assertOpeningQuestion() {
+    ByteBuf packet = channel.readOutbound();
+    try {
+      assertThat(QapHeader.get(packet, 0).command()).isEqualTo(EVAL);
+      assertThat(packet.toString(UTF_8)).contains("Sys.getpid()").contains("getwd()");
+    } finally {
+      packet.release();
     }
   }
 

@@ -12,7 +12,7 @@ final class RserveBytes {
 
   private static final int RESP_OK = 0x10001;
   private static final int DT_SEXP = 10;
-  private static final int XT_ARRAY_INT = 32;
+  private static final int XT_ARRAY_STRING = 34;
 
   private RserveBytes() {}
 
@@ -21,10 +21,17 @@ final class RserveBytes {
     return "Rsrv0103QAP1\r\n\r\n--------------\r\n".getBytes(ISO_8859_1);
   }
 
-  /** The answer to {@code Sys.getpid()}. */
+  /** The answer to the {@link OpeningQuestion}. */
   static byte[] processId(int processId) {
+    byte[] strings = (processId + "\0/tmp/Rserv/conn" + processId + "\0").getBytes(ISO_8859_1);
+    int padding = -strings.length & 3;
+    int length = strings.length + padding;
     ByteBuf sexp = Unpooled.buffer();
-    sexp.writeIntLE(8 << 8 | DT_SEXP).writeIntLE(4 << 8 | XT_ARRAY_INT).writeIntLE(processId);
+    sexp.writeIntLE(((length + 4) << 8) | DT_SEXP).writeIntLE((length << 8) | XT_ARRAY_STRING);
+    sexp.writeBytes(strings);
+    for (int i = 0; i < padding; i++) {
+      sexp.writeByte(1);
+    }
     return packet(RESP_OK, ByteBufUtil.getBytes(sexp));
   }
 

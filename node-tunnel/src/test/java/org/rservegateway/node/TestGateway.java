@@ -89,11 +89,15 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
   }
 
   void sendEval(String expression) {
-    byte[] source = expression.getBytes(StandardCharsets.UTF_8);
+    sendCommand(EVAL, expression);
+  }
+
+  void sendCommand(int command, String argument) {
+    byte[] source = argument.getBytes(StandardCharsets.UTF_8);
     int length = source.length + 1;
     ByteBuffer packet =
         ByteBuffer.allocate(HEADER_BYTES + 4 + length).order(ByteOrder.LITTLE_ENDIAN);
-    packet.putInt(EVAL).putInt(4 + length).putInt(0).putInt(0);
+    packet.putInt(command).putInt(4 + length).putInt(0).putInt(0);
     packet.putInt(length << 8 | DT_STRING).put(source).put((byte) 0).flip();
     sendBytes(packet);
   }
@@ -147,6 +151,14 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
     ByteBuffer answer = answer();
     boolean isDouble = (answer.get(20) & 0x3f) == 33;
     return isDouble ? (long) answer.getDouble(24) : answer.getInt(24);
+  }
+
+  /** The text that R answers. */
+  String evalText(String expression) {
+    sendEval(expression);
+    ByteBuffer answer = answer();
+    String text = StandardCharsets.UTF_8.decode(answer.position(24)).toString();
+    return text.substring(0, text.indexOf('\0'));
   }
 
   int bytesHeard() {

@@ -8,7 +8,10 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
@@ -24,6 +27,7 @@ final class TestRserve implements AutoCloseable {
           .toList();
 
   private final int port;
+  private final Path work;
   private final Process process;
 
   /** Starts it and waits until it listens. */
@@ -37,15 +41,24 @@ final class TestRserve implements AutoCloseable {
    * @param auth the lines that stand where the project's configuration has {@code auth disable}
    */
   TestRserve(Path directory, int port, String auth) throws IOException {
+    this(directory, port, text -> text.replace("auth disable", auth));
+  }
+
+  /**
+   * Starts it and waits until it listens.
+   *
+   * @param change of the project's configuration
+   */
+  TestRserve(Path directory, int port, UnaryOperator<String> change) throws IOException {
     this.port = port;
     Path config = directory.resolve("rserve.conf");
-    Path work = Files.createDirectories(directory.resolve("work"));
+    work = Files.createDirectories(directory.resolve("work"));
     Files.writeString(
         config,
-        Files.readString(Path.of("../config/rserve.conf"))
-            .replace("@RSERVE_PORT@", String.valueOf(port))
-            .replace("@WORK_DIR@", work.toString())
-            .replace("auth disable", auth));
+        change.apply(
+            Files.readString(Path.of("../config/rserve.conf"))
+                .replace("@RSERVE_PORT@", String.valueOf(port))
+                .replace("@WORK_DIR@", work.toString())));
     String program =
         PROGRAMS.stream()
             .filter(Files::isExecutable)
@@ -93,6 +106,22 @@ final class TestRserve implements AutoCloseable {
   /** The R processes that it has forked and that live. */
   long sessions() {
     return process.children().count();
+  }
+
+  /** The ids of the R processes that it has forked and that live. */
+  Set<Long> sessionIds() {
+    return process.children().map(ProcessHandle::pid).collect(Collectors.toSet());
+  }
+
+  /** Where each of its R processes has a directory. */
+  Path work() {
+    return work;
+  }
+
+  /** SIGKILL, to itself and not to its R processes. */
+  void killAlone() throws InterruptedException {
+    process.destroyForcibly();
+    process.waitFor(END_SECONDS, TimeUnit.SECONDS);
   }
 
   /** SIGKILL, to one of its R processes. */

@@ -15,10 +15,12 @@ import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler.HandshakeComplete;
 import io.netty.handler.timeout.IdleStateEvent;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
@@ -29,20 +31,23 @@ class TunnelHandlerTest {
 
   private final NodeHealth health = new NodeHealth();
   private final List<EmbeddedChannel> rChannels = new ArrayList<>();
-  private final RSessionOpener opener =
-      new RSessionOpener(
-          6311,
-          "",
-          () -> {
-            EmbeddedChannel channel =
-                new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
-            rChannels.add(channel);
-            return channel;
-          },
-          health);
   private final EmbeddedChannel tunnel = new EmbeddedChannel();
+  private final ProcessReaper reaper;
 
-  TunnelHandlerTest() {
+  TunnelHandlerTest(@TempDir Path directory) {
+    reaper = TestConfigs.blindReaper(directory, health);
+    RSessionOpener opener =
+        new RSessionOpener(
+            6311,
+            "",
+            () -> {
+              EmbeddedChannel channel =
+                  new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
+              rChannels.add(channel);
+              return channel;
+            },
+            health,
+            reaper);
     NodeTunnelEnd end = new NodeTunnelEnd(tunnel, "r1", opener, health);
     tunnel.pipeline().addLast(new TunnelHandler(end, health));
   }
@@ -51,6 +56,7 @@ class TunnelHandlerTest {
   void leaveNothing() {
     tunnel.finishAndReleaseAll();
     rChannels.forEach(EmbeddedChannel::finishAndReleaseAll);
+    reaper.close();
   }
 
   @Test

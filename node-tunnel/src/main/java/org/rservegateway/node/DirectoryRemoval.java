@@ -1,0 +1,167 @@
+package org.rservegateway.node;
+
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SecureDirectoryStream;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/**
+ * Removes one directory with all that is in it, in turns. Whoever filled it may be hostile, and may
+ * change it meanwhile: each name is opened below a directory that is open already, and never
+ * through a link, so that nothing outside is reached.
+ */
+final class DirectoryRemoval {
+
+  /** How far one turn came. */
+  enum Outcome {
+    GONE,
+    /** The turn is over, the directory is not empty. */
+    MORE_TO_DO,
+    /** {@link #failure} says what could not be removed. */
+    FAILED
+  }
+
+  /** Each level holds two descriptors open. */
+  private static final int MOST_LEVELS = 64;
+
+  private final Path directory;
+  private int left;
+  private int entriesSeen;
+  private String failure = "";
+
+  /**
+   * The removal of one directory, which has not begun.
+   *
+   * @param directory whose parent is trusted
+   */
+  DirectoryRemoval(Path directory) {
+    this.directory = directory;
+  }
+
+  Path directory() {
+    return directory;
+  }
+
+  /** What could not be removed first, and why; empty if all could. */
+  String failure() {
+    return failure;
+  }
+
+  /** Entries that the last turn has looked at. */
+  int entriesSeen() {
+    return entriesSeen;
+  }
+
+  /**
+   * Goes on for one turn.
+   *
+   * @param most entries that it may look at
+   */
+  Outcome proceed(int most) {
+    left = most;
+    entriesSeen = 0;
+    failure = "";
+    try (DirectoryStream<Path> parent = Files.newDirectoryStream(directory.getParent())) {
+      if (!(parent instanceof SecureDirectoryStream<Path> secure)) {
+        throw new IOException("this platform can't remove directories safely");
+      }
+      remove(secure, directory.getFileName(), 0);
+    } catch (NoSuchFileException e) {
+      return Outcome.GONE;
+    } catch (IOException e) {
+      fail(directory, e.toString());
+    }
+    if (!failure.isEmpty()) {
+      return Outcome.FAILED;
+    }
+    return left >= 0 ? Outcome.GONE : Outcome.MORE_TO_DO;
+  }
+
+  /** Removes an entry of an open directory, or of what is in it as much as the turn allows. */
+  private void remove(SecureDirectoryStream<Path> parent, Path name, int level) {
+    try {
+      removeOrThrow(parent, name, level);
+    } catch (AccessDeniedException e) {
+      if (level > 0) {
+        makeWritable(parent);
+      }
+      try {
+        removeOrThrow(parent, name, level);
+      } catch (NoSuchFileException gone) {
+        // somebody else has removed it
+      } catch (IOException again) {
+        fail(name, again.toString());
+      }
+    } catch (NoSuchFileException e) {
+      // somebody else has removed it
+    } catch (DirectoryNotEmptyException e) {
+      fail(name, "it is not empty");
+    } catch (IOException e) {
+      fail(name, e.toString());
+    }
+  }
+
+  private void removeOrThrow(SecureDirectoryStream<Path> parent, Path name, int level)
+      throws IOException {
+    left--;
+    entriesSeen++;
+    boolean isDirectory =
+        parent
+            .getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+            .readAttributes()
+            .isDirectory();
+    if (!isDirectory) {
+      parent.deleteFile(name);
+    } else if (level == MOST_LEVELS) {
+      fail(name, "it lies deeper than " + MOST_LEVELS + " levels");
+      return;
+    } else {
+      try (SecureDirectoryStream<Path> inside =
+          parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+        empty(inside, level + 1);
+      }
+      if (left < 0 || !failure.isEmpty()) {
+        return;
+      }
+      parent.deleteDirectory(name);
+    }
+  }
+
+  private void empty(SecureDirectoryStream<Path> open, int level) throws IOException {
+    try {
+      for (Path entry : open) {
+        if (left <= 0) {
+          left = -1; // this entry remains
+          return;
+        }
+        remove(open, entry.getFileName(), level);
+      }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    }
+  }
+
+  private static void makeWritable(SecureDirectoryStream<Path> open) {
+    try {
+      open.getFileAttributeView(PosixFileAttributeView.class)
+          .setPermissions(PosixFilePermissions.fromString("rwx------"));
+    } catch (IOException e) {
+      // not ours; the second try says so
+    }
+  }
+
+  private void fail(Path name, String reason) {
+    if (failure.isEmpty()) {
+      failure = name + ": " + reason;
+    }
+  }
+}

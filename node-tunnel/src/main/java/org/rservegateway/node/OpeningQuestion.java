@@ -1,0 +1,94 @@
+package org.rservegateway.node;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.netty.buffer.ByteBuf;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * What each R session is asked before a client gets it, in one evaluation: who and where it is. The
+ * same evaluation puts the session's mark into R's environment, and gives it a temporary directory
+ * of its own in its work directory, where Rserve's configuration has made that possible.
+ *
+ * <p>Nothing of that may fail the session, print, or be seen in the client's global environment.
+ */
+final class OpeningQuestion {
+
+  /**
+   * What R answers.
+   *
+   * @param workDirectory where it works; empty if it does not know
+   */
+  record Answer(long processId, String workDirectory) {}
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private static final int MARK_BYTES = 16;
+  private static final int DT_SEXP = 10;
+  private static final int XT_ARRAY_STRING = 34;
+
+  /**
+   * {@code tempdir(check = TRUE)} makes another directory only if the one that R has is gone: what
+   * all sessions of an Rserve share stays where it is.
+   */
+  private static final String EXPRESSION =
+      """
+      local({
+      try1 <- function(x) tryCatch(x, error = function(e) NULL, warning = function(e) NULL)
+      pid <- sprintf("%%d", Sys.getpid())
+      try1(Sys.setenv(%s = "%s"))
+      dir <- try1(getwd())
+      if (is.character(dir) && identical(basename(dir), paste0("conn", pid)))
+      try1({ Sys.setenv(TMPDIR = dir); tempdir(check = TRUE) })
+      c(pid, if (is.character(dir)) enc2utf8(dir) else "")
+      })""";
+
+  private OpeningQuestion() {}
+
+  /** A mark that nobody can guess, in 32 letters and digits. */
+  static String newMark() {
+    byte[] bytes = new byte[MARK_BYTES];
+    RANDOM.nextBytes(bytes);
+    return HexFormat.of().formatHex(bytes);
+  }
+
+  /** The R expression that asks. */
+  static String expression(String mark) {
+    return EXPRESSION.formatted(RProcess.MARK_VARIABLE, mark);
+  }
+
+  /**
+   * Reads the answer's payload: DT_SEXP, in it XT_ARRAY_STR, in it strings that a zero ends, and
+   * padding.
+   *
+   * @throws OpeningException if that is no answer to the question
+   */
+  static Answer read(ByteBuf payload) throws OpeningException {
+    if (payload.readableBytes() < 2 * Integer.BYTES
+        || payload.readUnsignedByte() != DT_SEXP
+        || payload.skipBytes(3).readUnsignedByte() != XT_ARRAY_STRING) {
+      throw new OpeningException("R did not say its process id");
+    }
+    List<String> strings = strings(payload.skipBytes(3));
+    try {
+      long processId = Long.parseLong(strings.get(0));
+      if (processId > 0) {
+        return new Answer(processId, strings.get(1));
+      }
+    } catch (NumberFormatException | IndexOutOfBoundsException e) {
+      // said below
+    }
+    throw new OpeningException("R did not say its process id");
+  }
+
+  private static List<String> strings(ByteBuf in) {
+    List<String> strings = new ArrayList<>();
+    for (int length = in.bytesBefore((byte) 0); length >= 0; length = in.bytesBefore((byte) 0)) {
+      strings.add(in.readCharSequence(length, UTF_8).toString());
+      in.skipBytes(1);
+    }
+    return strings;
+  }
+}

@@ -1,0 +1,359 @@
+package org.rservegateway.node;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sees to it that an R session whose connection is closed leaves nothing behind: no process, and no
+ * directory. It has one thread, on which everything happens but the calls that tell it of sessions.
+ *
+ * <p>Cost: nothing is polled while nothing ends, and what ends is looked at in rounds, all of it
+ * together. The search through all processes is made at most once a second.
+ */
+final class ProcessReaper implements AutoCloseable {
+
+  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+
+  private static final long ROUND_MILLIS = 50;
+  private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+  private static final long SEARCH_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  /** While the node-tunnel stops, both are shorter: R leaves by itself within milliseconds. */
+  private static final long HURRIED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** What can't be killed in that time sleeps in the kernel; the next node-tunnel tries again. */
+  private static final long GIVE_UP_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+  private static final long CLOSE_MILLIS = 3_000;
+  private static final long SWEEP_SECONDS = 60;
+
+  /** After a sweep that left some for later. */
+  private static final long NEXT_SWEEP_SECONDS = 1;
+
+  private final String nodeName;
+  private final int rservePort;
+  private final ProcessTable table;
+  private final SessionRecords records;
+  private final NodeHealth health;
+  private final ScheduledThreadPoolExecutor thread;
+  private final CountDownLatch nothingLeft = new CountDownLatch(1);
+
+  // Of the thread only.
+  private final Map<Long, WatchedSession> open = new HashMap<>();
+  private final Set<String> openMarks = new HashSet<>();
+  private final List<EndedSession> ended = new ArrayList<>();
+  private final WorkDirectories directories;
+  private final DescendantSearch search;
+  private boolean roundIsPlanned;
+  private boolean stops;
+  private long searchedAt = System.nanoTime() - SEARCH_NANOS;
+
+  ProcessReaper(
+      String nodeName,
+      int rservePort,
+      ProcessTable table,
+      SessionRecords records,
+      NodeHealth health) {
+    this.nodeName = nodeName;
+    this.rservePort = rservePort;
+    this.table = table;
+    this.records = records;
+    this.health = health;
+    this.directories = new WorkDirectories(table);
+    this.search = new DescendantSearch(table, this::isOpen, openMarks::contains);
+    this.thread =
+        new ScheduledThreadPoolExecutor(
+            1,
+            task -> {
+              Thread made = new Thread(task, "reaper");
+              made.setDaemon(true);
+              return made;
+            },
+            // What comes behind the end is left to the next node-tunnel.
+            new ThreadPoolExecutor.DiscardPolicy());
+  }
+
+  /** Ends what an earlier node-tunnel has left. */
+  void recover() {
+    run(
+        () -> {
+          SessionRecords.Found found = records.readAll();
+          for (RProcess r : found.ofThisBoot()) {
+            end(r, "an earlier node-tunnel has left it");
+          }
+          for (RProcess r : found.ofEarlierBoots()) {
+            finish(r);
+          }
+          planRound();
+        });
+  }
+
+  /** From now on removes, from time to time, what others have left in Rserve's work directory. */
+  void sweep(Path workDirectory) {
+    run(
+        () -> {
+          List<String> inUse = new ArrayList<>();
+          open.values().stream()
+              .flatMap(session -> session.r().stream())
+              .forEach(r -> inUse.add(r.workDirectory()));
+          ended.forEach(session -> inUse.add(session.r().workDirectory()));
+          boolean more = directories.sweep(workDirectory, inUse);
+          planRound();
+          thread.schedule(
+              () -> sweep(workDirectory),
+              more ? NEXT_SWEEP_SECONDS : SWEEP_SECONDS,
+              TimeUnit.SECONDS);
+        });
+  }
+
+  // ---- R sessions come and go; safe for all threads
+
+  /**
+   * Notes an R session that has told its process id.
+   *
+   * @param connectedAt when the connection was begun, by {@link System#nanoTime}
+   */
+  WatchedSession watch(OpeningQuestion.Answer answer, String mark, long connectedAt) {
+    WatchedSession session = new WatchedSession(this);
+    run(
+        () -> {
+          Optional<ProcessStat> process = table.find(answer.processId());
+          if (process.isEmpty()) {
+            log.debug("{}: R {} is not to be seen", nodeName, answer.processId());
+          } else if (process.get().startTicks() < table.ticksAt(connectedAt)) {
+            log.warn(
+                "{}: process {} is older than the connection that is said to be its: it will not be"
+                    + " ended. Does this node-tunnel see Rserve's processes?",
+                nodeName,
+                answer.processId());
+          } else {
+            note(session, RProcess.of(process.get(), mark, answer.workDirectory()));
+          }
+        });
+    return session;
+  }
+
+  /**
+   * Notes an R session that can't be asked, and finds its process by the connection.
+   *
+   * @param ourPort of the connection's end that is ours
+   * @param connectedAt when the connection was begun, by {@link System#nanoTime}
+   */
+  WatchedSession watchConnection(int ourPort, long connectedAt) {
+    WatchedSession session = new WatchedSession(this);
+    run(
+        () ->
+            ConnectionOwner.find(table, rservePort, ourPort, table.ticksAt(connectedAt))
+                .ifPresentOrElse(
+                    owner ->
+                        note(session, RProcess.of(owner, "", table.workingDirectory(owner.id()))),
+                    () -> log.debug("{}: no process is seen behind port {}", nodeName, ourPort)));
+    return session;
+  }
+
+  private void note(WatchedSession session, RProcess r) {
+    WatchedSession other = open.get(r.id());
+    boolean isEnded = ended.stream().anyMatch(old -> isSameProcess(old.r(), r));
+    if (isEnded || (other != null && isSameProcess(other.r().orElseThrow(), r))) {
+      log.warn("{}: two R sessions say that they are process {}: refused", nodeName, r.id());
+      return;
+    }
+    open.put(r.id(), session);
+    if (!r.mark().isEmpty()) {
+      openMarks.add(r.mark());
+    }
+    session.found(r);
+    records.write(r);
+  }
+
+  private static boolean isSameProcess(RProcess one, RProcess other) {
+    return one.id() == other.id() && one.startTicks() == other.startTicks();
+  }
+
+  private boolean isOpen(ProcessStat process) {
+    WatchedSession session = open.get(process.id());
+    return session != null && session.r().orElseThrow().is(process);
+  }
+
+  /** The connection of a session is closed. */
+  void ended(WatchedSession session) {
+    run(() -> endOpen(session));
+  }
+
+  private void endOpen(WatchedSession session) {
+    Optional<RProcess> r = session.forget();
+    if (r.isPresent()) {
+      open.remove(r.get().id(), session);
+      openMarks.remove(r.get().mark());
+      end(r.get(), stops ? "the node-tunnel stops" : session.reason());
+      planRound();
+    }
+  }
+
+  private void end(RProcess r, String reason) {
+    Optional<ProcessStat> process =
+        table.exists(r.id())
+            ? table.find(r.id()).filter(found -> r.is(found) && !found.isDead())
+            : Optional.empty();
+    EndedSession session = new EndedSession(r, process, reason, System.nanoTime());
+    if (process.isPresent() && table.tellsChildren()) {
+      // Once R has left, its children are nobody's.
+      session.addDescendants(ProcessTree.of(table), table);
+    }
+    ended.add(session);
+  }
+
+  // ---- the rounds
+
+  private void planRound() {
+    if (!roundIsPlanned && !(ended.isEmpty() && directories.isIdle())) {
+      roundIsPlanned = true;
+      thread.schedule(() -> guard(this::round), ROUND_MILLIS, TimeUnit.MILLISECONDS);
+    } else if (stops && ended.isEmpty() && directories.isIdle()) {
+      nothingLeft.countDown();
+    }
+  }
+
+  private void round() {
+    roundIsPlanned = false;
+    try {
+      long now = System.nanoTime();
+      List<EndedSession> due =
+          ended.stream()
+              .filter(session -> session.ageNanos(now) >= (stops ? HURRIED_NANOS : GRACE_NANOS))
+              .toList();
+      if (!due.isEmpty()) {
+        lookAt(due, now);
+      }
+      directories.work();
+    } finally {
+      planRound();
+    }
+  }
+
+  private void lookAt(List<EndedSession> due, long now) {
+    due.forEach(session -> session.refresh(table));
+    List<EndedSession> gone = due.stream().filter(EndedSession::isGone).toList();
+    boolean anySignal = due.stream().anyMatch(session -> session.due(now).isPresent());
+    boolean maySearch = now - searchedAt >= (stops ? HURRIED_NANOS : SEARCH_NANOS);
+    if (maySearch && (anySignal || !gone.isEmpty())) {
+      searchedAt = now;
+      search.search(due);
+      gone.stream().filter(EndedSession::isGone).forEach(session -> finish(session.r()));
+      Set<EndedSession> finished = new HashSet<>(gone);
+      ended.removeIf(session -> finished.contains(session) && session.isGone());
+    } else if (anySignal) {
+      ProcessTree tree = ProcessTree.of(table);
+      due.forEach(session -> session.addDescendants(tree, table));
+    }
+    due.forEach(session -> signal(session, now));
+    giveUp(now);
+  }
+
+  /** Nothing is left of a session but its files. */
+  private void finish(RProcess r) {
+    records.delete(r);
+    directories.remove(r);
+  }
+
+  private void signal(EndedSession session, long now) {
+    session
+        .due(now)
+        .ifPresent(
+            signal -> {
+              EndedSession.Signalled signalled = session.send(signal, table, now);
+              if (!signalled.isEmpty()) {
+                tell(session, signal, signalled);
+              }
+            });
+  }
+
+  private void tell(EndedSession session, ProcessSignal signal, EndedSession.Signalled signalled) {
+    int descendants = signalled.descendants().size();
+    double age = signalled.all().mapToDouble(table::ageSeconds).max().orElse(0);
+    double cpu =
+        signalled.all().mapToLong(ProcessStat::cpuTicks).sum()
+            / (double) ProcessStat.TICKS_PER_SECOND;
+    String what =
+        signalled.r().isPresent()
+            ? "R %d and %d descendants".formatted(session.r().id(), descendants)
+            : "%d descendants of R %d, which is gone".formatted(descendants, session.r().id());
+    log.info(
+        "{}: {} to {}, {} s old, {} s of CPU time: {}",
+        nodeName,
+        signal,
+        what,
+        String.format(Locale.ROOT, "%.1f", age),
+        String.format(Locale.ROOT, "%.2f", cpu),
+        session.reason());
+    if (signalled.r().isPresent()) {
+      (signal == ProcessSignal.SIGKILL ? health.killed() : health.terminated()).incrementAndGet();
+    }
+    health.descendantsSignalled().addAndGet(descendants);
+  }
+
+  private void giveUp(long now) {
+    for (Iterator<EndedSession> all = ended.iterator(); all.hasNext(); ) {
+      EndedSession session = all.next();
+      if (session.ageNanos(now) > GIVE_UP_NANOS) {
+        all.remove();
+        log.warn("{}: what {} has started can't be ended", nodeName, session.r());
+      }
+    }
+  }
+
+  // ---- the thread
+
+  private void run(Runnable task) {
+    thread.execute(() -> guard(task));
+  }
+
+  private static void guard(Runnable task) {
+    try {
+      task.run();
+    } catch (RuntimeException e) {
+      log.error("the reaper goes on after", e);
+    }
+  }
+
+  /** From now on sessions that end are ended in a hurry, since the node-tunnel stops. */
+  void hurry() {
+    run(() -> stops = true);
+  }
+
+  /** Ends all sessions that are still open, and waits, for a few seconds, until they are gone. */
+  @Override
+  public void close() {
+    hurry();
+    run(
+        () -> {
+          List.copyOf(open.values()).forEach(this::endOpen);
+          planRound();
+        });
+    try {
+      if (!nothingLeft.await(CLOSE_MILLIS, TimeUnit.MILLISECONDS)) {
+        log.warn("{}: not all R sessions are gone; the next node-tunnel ends them", nodeName);
+      }
+      thread.shutdownNow();
+      thread.awaitTermination(CLOSE_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      thread.shutdownNow();
+      Thread.currentThread().interrupt();
+    }
+    records.close();
+  }
+}

@@ -1,0 +1,190 @@
+package org.rservegateway.node;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
+import java.io.File;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The processes of this machine, as {@code /proc} shows them. What can't be read counts as not
+ * there: the process has gone meanwhile, or is somebody else's.
+ */
+final class ProcessTable {
+
+  /** The most that is read of an environment; a mark behind it is not seen. */
+  private static final int MOST_BYTES = 4 * 1024 * 1024;
+
+  private static final int USUAL_BYTES = 8 * 1024;
+  private static final long NANOS_PER_TICK =
+      TimeUnit.SECONDS.toNanos(1) / ProcessStat.TICKS_PER_SECOND;
+  private static final String DELETED = " (deleted)";
+
+  private final Path root;
+  private final boolean childrenFiles;
+  private final long nanoTimeAtBoot;
+
+  /**
+   * A table.
+   *
+   * @param root usually {@code /proc}
+   */
+  ProcessTable(Path root) {
+    this.root = root;
+    String self = "task/" + ProcessHandle.current().pid() + "/children";
+    childrenFiles = file(ProcessHandle.current().pid(), self).exists();
+    nanoTimeAtBoot = System.nanoTime() - uptimeTicks() * NANOS_PER_TICK;
+  }
+
+  private File file(long id, String name) {
+    return new File(root + "/" + id + "/" + name);
+  }
+
+  /** Whether there is a process with this id, dead or alive; the cheapest of all questions. */
+  boolean exists(long id) {
+    return new File(root + "/" + id).exists();
+  }
+
+  /** The process with this id, dead or alive. */
+  Optional<ProcessStat> find(long id) {
+    try {
+      return Optional.of(ProcessStat.parse(new String(read(file(id, "stat")), ISO_8859_1)));
+    } catch (IOException | IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** The ids of all processes. */
+  List<Long> ids() {
+    String[] names = root.toFile().list((directory, name) -> isNumber(name));
+    return names == null ? List.of() : Arrays.stream(names).map(Long::valueOf).toList();
+  }
+
+  private static boolean isNumber(String name) {
+    return name.length() <= 10 && name.chars().allMatch(c -> c >= '0' && c <= '9');
+  }
+
+  /** Whether the kernel tells the children of a process, so that nobody need look at all others. */
+  boolean tellsChildren() {
+    return childrenFiles;
+  }
+
+  /** The ids of a process's children, where the kernel tells them. */
+  List<Long> children(long id) {
+    String[] threads = file(id, "task").list();
+    List<Long> children = new ArrayList<>();
+    for (String thread : threads == null ? new String[0] : threads) {
+      try {
+        String line = new String(read(file(id, "task/" + thread + "/children")), ISO_8859_1);
+        Arrays.stream(line.split(" "))
+            .filter(child -> !child.isEmpty() && isNumber(child))
+            .forEach(child -> children.add(Long.valueOf(child)));
+      } catch (IOException e) {
+        // the thread has ended
+      }
+    }
+    return children;
+  }
+
+  /** Where a process works, also if that has been removed; empty if it can't be known. */
+  String workingDirectory(long id) {
+    try {
+      String path = Files.readSymbolicLink(file(id, "cwd").toPath()).toString();
+      return path.endsWith(DELETED) ? path.substring(0, path.length() - DELETED.length()) : path;
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  /** The environment that a process was started with, each variable ended by a zero. */
+  String environment(long id) {
+    try {
+      return new String(read(file(id, "environ")), ISO_8859_1);
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  /** The inodes of the sockets that a process has open. */
+  List<Long> sockets(long id) {
+    File[] descriptors = file(id, "fd").listFiles();
+    List<Long> inodes = new ArrayList<>();
+    for (File descriptor : descriptors == null ? new File[0] : descriptors) {
+      try {
+        String target = Files.readSymbolicLink(descriptor.toPath()).toString();
+        if (target.startsWith("socket:[") && target.endsWith("]")) {
+          inodes.add(Long.valueOf(target.substring("socket:[".length(), target.length() - 1)));
+        }
+      } catch (IOException | NumberFormatException e) {
+        // closed meanwhile
+      }
+    }
+    return inodes;
+  }
+
+  /** The lines of {@code /proc/net/tcp} and {@code tcp6}, which are those of our own network. */
+  List<String> tcpConnections() {
+    List<String> lines = new ArrayList<>();
+    for (String name : List.of("net/tcp", "net/tcp6")) {
+      try {
+        new String(read(root.resolve(name).toFile()), ISO_8859_1).lines().forEach(lines::add);
+      } catch (IOException e) {
+        // a kernel without IPv6
+      }
+    }
+    return lines;
+  }
+
+  /** Names this boot of the machine: process ids and start times mean nothing in another one. */
+  String bootId() throws IOException {
+    File file = root.resolve("sys/kernel/random/boot_id").toFile();
+    return new String(read(file), ISO_8859_1).strip();
+  }
+
+  /** How long the machine is up; 0 if it can't be known. */
+  private long uptimeTicks() {
+    try {
+      String line = new String(read(root.resolve("uptime").toFile()), ISO_8859_1);
+      double seconds = Double.parseDouble(line.substring(0, line.indexOf(' ')));
+      return (long) (seconds * ProcessStat.TICKS_PER_SECOND);
+    } catch (IOException | IndexOutOfBoundsException | NumberFormatException e) {
+      return 0;
+    }
+  }
+
+  /** The start time of a process that starts at a {@link System#nanoTime}, a few ticks less. */
+  long ticksAt(long nanoTime) {
+    int slack = 3; // what the rounding of both clocks may hide
+    return (nanoTime - nanoTimeAtBoot) / NANOS_PER_TICK - slack;
+  }
+
+  /** How long ago a process started. */
+  double ageSeconds(ProcessStat process) {
+    return Math.max(0, uptimeTicks() - process.startTicks())
+        / (double) ProcessStat.TICKS_PER_SECOND;
+  }
+
+  private static byte[] read(File file) throws IOException {
+    try (FileInputStream in = new FileInputStream(file)) {
+      byte[] bytes = new byte[USUAL_BYTES];
+      int length = 0;
+      while (true) {
+        int more = in.read(bytes, length, bytes.length - length);
+        if (more < 0 || length + more == MOST_BYTES) {
+          return Arrays.copyOf(bytes, length + Math.max(0, more));
+        }
+        length += more;
+        if (length == bytes.length) {
+          bytes = Arrays.copyOf(bytes, Math.min(MOST_BYTES, 2 * length));
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package org.rservegateway.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rservegateway.node.DirectoryRemoval.Outcome;
+
+class DirectoryRemovalTest {
+
+  @TempDir private Path parent;
+  private Path directory;
+
+  @BeforeEach
+  void makeDirectory() throws IOException {
+    directory = Files.createDirectory(parent.resolve("conn4711"));
+  }
+
+  @Test
+  void aTreeIsRemovedAndItsNeighboursStay() throws IOException {
+    Files.writeString(Files.createDirectories(directory.resolve("a/b/c")).resolve("file"), "x");
+    Path neighbour = Files.writeString(parent.resolve("conn4712"), "x");
+
+    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+    assertThat(neighbour).exists();
+  }
+
+  @Test
+  void linksAreRemovedAndNotFollowed() throws IOException {
+    Path outside = Files.createDirectory(parent.resolve("outside"));
+    Path file = Files.writeString(outside.resolve("file"), "x");
+    Files.createSymbolicLink(directory.resolve("directory"), outside);
+    Files.createSymbolicLink(directory.resolve("file"), file);
+    Files.createSymbolicLink(directory.resolve("nowhere"), parent.resolve("nowhere"));
+    Files.createSymbolicLink(directory.resolve("round"), directory);
+
+    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+    assertThat(file).hasContent("x");
+  }
+
+  @Test
+  void aLinkInItsPlaceIsRemovedAloneAndNotFollowed() throws IOException {
+    Path outside = Files.createDirectory(parent.resolve("outside"));
+    Path file = Files.writeString(outside.resolve("file"), "x");
+    Files.delete(directory);
+    Files.createSymbolicLink(directory, outside);
+
+    new DirectoryRemoval(directory).proceed(100);
+
+    assertThat(file).hasContent("x");
+  }
+
+  @Test
+  void readOnlyDirectoriesAreRemoved() throws IOException {
+    Path inner = Files.createDirectories(directory.resolve("a/b"));
+    Files.writeString(inner.resolve("file"), "x");
+    Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-x------"));
+    Files.setPosixFilePermissions(inner.getParent(), PosixFilePermissions.fromString("r--------"));
+
+    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+  }
+
+  @Test
+  void aLargeTreeIsRemovedInTurns() throws IOException {
+    for (int i = 0; i < 50; i++) {
+      Files.writeString(
+          Files.createDirectories(directory.resolve("d" + i % 5)).resolve("file" + i), "x");
+    }
+    DirectoryRemoval removal = new DirectoryRemoval(directory);
+
+    int turns = 1;
+    while (removal.proceed(10) == Outcome.MORE_TO_DO) {
+      assertThat(removal.entriesSeen()).isLessThanOrEqualTo(10);
+      turns++;
+    }
+
+    assertThat(directory).doesNotExist();
+    assertThat(turns).isBetween(6, 15);
+  }
+
+  @Test
+  void aTreeThatIsTooDeepStaysAndIsSaid() throws IOException {
+    Files.createDirectories(directory.resolve("d/".repeat(100)));
+    DirectoryRemoval removal = new DirectoryRemoval(directory);
+
+    assertThat(removal.proceed(1000)).isEqualTo(Outcome.FAILED);
+
+    assertThat(removal.failure()).contains("deeper than 64 levels");
+  }
+
+  @Test
+  void whatIsGoneIsGone() throws IOException {
+    Files.delete(directory);
+
+    assertThat(new DirectoryRemoval(directory).proceed(10)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory.resolve("conn1")).proceed(10))
+        .isEqualTo(Outcome.GONE);
+  }
+}

@@ -1,0 +1,107 @@
+package org.rservegateway.node;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+
+/** The node-tunnel's jar in a JVM of its own. */
+final class NodeTunnelProcess implements AutoCloseable {
+
+  private static final long END_SECONDS = 20;
+
+  private final Path stateDirectory;
+  private final int port = TestRserve.freePort();
+  private final Process process;
+
+  /** Starts it and waits until it listens. */
+  NodeTunnelProcess(Path directory, int rservePort) throws IOException {
+    stateDirectory = directory.resolve("state");
+    process = start(directory, rservePort, port, stateDirectory);
+    try {
+      Awaitility.await("the node-tunnel listens").atMost(TestGateway.PATIENCE).until(this::listens);
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** The exit code of a node-tunnel that can't start. */
+  static int exitCodeWith(Path directory, Path stateDirectory)
+      throws IOException, InterruptedException {
+    Process process = start(directory, 1, TestRserve.freePort(), stateDirectory);
+    try {
+      if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+        throw new AssertionError("it runs");
+      }
+      return process.exitValue();
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static Process start(Path directory, int rservePort, int port, Path stateDirectory)
+      throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx64m",
+            "-jar",
+            Path.of("target", "node-tunnel.jar").toString());
+    builder
+        .environment()
+        .putAll(
+            Map.of(
+                "NODE_TUNNEL_PORT",
+                String.valueOf(port),
+                "RSERVE_PORT",
+                String.valueOf(rservePort),
+                "NODE_TUNNEL_STATE_DIR",
+                stateDirectory.toString()));
+    return builder
+        .redirectErrorStream(true)
+        .redirectOutput(directory.resolve("node-tunnel.log").toFile())
+        .start();
+  }
+
+  private boolean listens() {
+    try (Socket probe = new Socket(InetAddress.getLoopbackAddress(), port)) {
+      return probe.isConnected();
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  InetSocketAddress address() {
+    return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+  }
+
+  Path stateDirectory() {
+    return stateDirectory;
+  }
+
+  /** SIGTERM, and waits until it has ended. */
+  void terminate() throws InterruptedException {
+    process.destroy();
+    if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("it did not end");
+    }
+  }
+
+  /** SIGKILL, and waits until it has ended. */
+  void kill() throws InterruptedException {
+    process.destroyForcibly();
+    if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+      throw new AssertionError("it did not end");
+    }
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+}

@@ -1,0 +1,125 @@
+package org.rservegateway.node;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** On a table that the test has written. */
+class ProcessTableTest {
+
+  @TempDir private Path root;
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void descendantsAreFoundWhetherTheKernelTellsChildrenOrNot(boolean tells) throws IOException {
+    process(10, 1, 100, "11 12 ", tells);
+    process(11, 10, 110, "13 ", tells);
+    process(12, 10, 120, "", tells);
+    process(13, 11, 130, "", tells);
+    process(14, 1, 140, "", tells);
+    process(ProcessHandle.current().pid(), 1, 1, "", tells);
+    ProcessTable table = new ProcessTable(root);
+
+    ProcessTree tree = ProcessTree.of(table);
+
+    assertThat(table.tellsChildren()).isEqualTo(tells);
+    assertThat(tree.below(List.of(table.find(10).orElseThrow())))
+        .extracting(ProcessStat::id)
+        .containsExactlyInAnyOrder(11L, 12L, 13L);
+  }
+
+  @Test
+  void aProcessThatIsOlderThanItsParentIsNotItsChild() throws IOException {
+    process(10, 1, 100, "", false);
+    process(11, 10, 99, "", false);
+    ProcessTable table = new ProcessTable(root);
+
+    assertThat(ProcessTree.of(table).below(List.of(table.find(10).orElseThrow()))).isEmpty();
+  }
+
+  @Test
+  void theMarkAndTheDirectoryTellDescendantsThatLostTheirParent() throws IOException {
+    process(20, 1, 200, "", false, "A=b\0RSERVE_SESSION=mine\0", "/");
+    process(21, 1, 200, "", false, "RSERVE_SESSION=mine\0", "/");
+    process(22, 1, 200, "", false, "", "/rserve/conn10/sub");
+    process(30, 1, 200, "", false, "NOT_RSERVE_SESSION=mine\0X=RSERVE_SESSION=mine\0", "/rserve");
+    process(31, 1, 200, "", false, "RSERVE_SESSION=mine2\0", "/rserve/conn100");
+    process(32, 1, 99, "", false, "RSERVE_SESSION=mine\0", "/rserve/conn10"); // older than R
+    process(33, 5, 200, "", false, "", "/rserve/conn10"); // another R session of this Rserve
+    process(34, 1, 200, "", false, "RSERVE_SESSION=open\0", "/rserve/conn10"); // another's
+    process(35, 1, 200, "", false, "RSERVE_SESSION=mine\0", "/"); // is open itself
+    ProcessTable table = new ProcessTable(root);
+    EndedSession session =
+        new EndedSession(new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Optional.empty(), "", 0);
+
+    new DescendantSearch(table, process -> process.id() == 35, "open"::equals)
+        .search(List.of(session));
+
+    assertThat(List.of(20L, 21L, 22L, 30L, 31L, 32L, 33L, 34L, 35L))
+        .filteredOn(session::has)
+        .containsExactly(20L, 21L, 22L);
+  }
+
+  @Test
+  void theDirectorySaysNothingOnceRsIdBelongsToAnotherProcess() throws IOException {
+    process(10, 5, 150, "", false, "", "/rserve/conn10");
+    process(22, 1, 200, "", false, "", "/rserve/conn10");
+    EndedSession session =
+        new EndedSession(new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Optional.empty(), "", 0);
+
+    new DescendantSearch(new ProcessTable(root), process -> false, mark -> false)
+        .search(List.of(session));
+
+    assertThat(session.isGone()).isTrue();
+  }
+
+  @Test
+  void theOtherEndOfAConnectionIsFound() {
+    List<String> connections =
+        List.of(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid",
+            "   0: 0100007F:18A7 00000000:0000 0A 0:0 00:0 0 0 0 100 1 x",
+            "   1: 0100007F:D431 0100007F:18A7 01 0:0 00:0 0 0 0 200 1 x",
+            "   2: 0100007F:18A7 0100007F:D431 01 0:0 00:0 0 0 0 300 1 x",
+            "   3: 0000000000000000FFFF00000100007F:18A7"
+                + " 0000000000000000FFFF00000100007F:D432 01 0:0 00:0 0 0 0 400 1 x");
+
+    assertThat(ConnectionOwner.inode(connections, 6311, 54321)).hasValue(300);
+    assertThat(ConnectionOwner.inode(connections, 6311, 54322)).hasValue(400);
+    assertThat(ConnectionOwner.inode(connections, 6311, 54323)).isEmpty();
+  }
+
+  private void process(long id, long parent, long start, String children, boolean tells)
+      throws IOException {
+    process(id, parent, start, children, tells, "", "/");
+  }
+
+  private void process(
+      long id,
+      long parent,
+      long start,
+      String children,
+      boolean tells,
+      String environment,
+      String workingDirectory)
+      throws IOException {
+    Path process = Files.createDirectories(root.resolve(String.valueOf(id)));
+    Files.writeString(
+        process.resolve("stat"),
+        "%d (R) S %d 0 0 0 0 0 0 0 0 0 1 2 0 0 0 0 1 0 %d\n".formatted(id, parent, start));
+    Files.writeString(process.resolve("environ"), environment);
+    Files.createSymbolicLink(process.resolve("cwd"), Path.of(workingDirectory));
+    if (tells) {
+      Path task = Files.createDirectories(process.resolve("task/" + id));
+      Files.writeString(task.resolve("children"), children);
+    }
+  }
+}

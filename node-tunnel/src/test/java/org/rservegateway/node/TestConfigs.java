@@ -1,0 +1,44 @@
+package org.rservegateway.node;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Settings of node-tunnels that listen on any free port. */
+final class TestConfigs {
+
+  private TestConfigs() {}
+
+  /** With a state directory that no other node-tunnel has. */
+  static NodeTunnelConfig of(
+      Path directory, int rservePort, String token, String warmUp, int maxTunnels) {
+    try {
+      Path state = Files.createTempDirectory(directory, "state");
+      return new NodeTunnelConfig(
+          "r1", "127.0.0.1", 0, rservePort, token, warmUp, maxTunnels, state, Optional.empty());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  static NodeTunnelConfig of(Path directory, int rservePort) {
+    return of(directory, rservePort, "", "", 100);
+  }
+
+  /** With these directories. */
+  static NodeTunnelConfig of(int rservePort, Path state, Optional<Path> work) {
+    return new NodeTunnelConfig("r1", "127.0.0.1", 0, rservePort, "", "", 100, state, work);
+  }
+
+  /** A reaper that sees no process at all. */
+  static ProcessReaper blindReaper(Path directory, NodeHealth health) {
+    return new ProcessReaper(
+        "r1",
+        6311,
+        new ProcessTable(directory.resolve("no-processes")),
+        new SessionRecords(directory.resolve("state"), "this boot"),
+        health);
+  }
+}
