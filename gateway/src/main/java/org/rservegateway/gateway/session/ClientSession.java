@@ -587,6 +587,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     held.giveUp();
     if (bound(before) != null) {
+      client.flush(); // the last bytes of R's may have come together with its end
       bound(before).tunnel().end(this, reason.label());
     } else {
       dispatcher.withdraw(this);

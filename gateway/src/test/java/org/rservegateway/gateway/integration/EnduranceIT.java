@@ -18,17 +18,13 @@ class EnduranceIT {
 
   private static final int CLIENTS = 16;
   private static final int NODES = 2;
+  private static final long CHUNKS = 4 * 1024 * 1024;
 
   /** What a cluster at rest holds. */
   private record Holdings(
-      int rProcesses,
-      long directories,
-      int tunnels,
-      long gatewayFiles,
-      long nodeFiles,
-      boolean directMemoryIsBounded) {
+      int rProcesses, long directories, int tunnels, long gatewayFiles, long nodeFiles) {
 
-    static Holdings of(TestCluster cluster, long mostDirectMemory) {
+    static Holdings of(TestCluster cluster) {
       return new Holdings(
           cluster.rSessions(),
           nodes(cluster).mapToLong(node -> entries(node.workDirectory())).sum(),
@@ -38,8 +34,7 @@ class EnduranceIT {
           entries(Path.of("/proc/self/fd")),
           nodes(cluster)
               .mapToLong(node -> entries(Path.of("/proc/" + node.nodeTunnel().pid() + "/fd")))
-              .sum(),
-          PlatformDependent.usedDirectMemory() <= mostDirectMemory);
+              .sum());
     }
   }
 
@@ -49,21 +44,21 @@ class EnduranceIT {
         Map.of("RCLOUD_POOL_MAXSESSIONSPERNODE", "20", "RCLOUD_POOL_WARM", "4");
     try (TestCluster cluster = TestCluster.start(NODES, settings, "simple", "")) {
       Load.of(cluster.port(), CLIENTS, 500);
-      Holdings before = atRest(cluster, Long.MAX_VALUE);
+      Holdings before = atRest(cluster);
       long directMemory = PlatformDependent.usedDirectMemory();
 
       Load load = Load.of(cluster.port(), CLIENTS, 10_000);
 
       assertThat(load.failures()).isEmpty();
       assertThat(load.done()).isEqualTo(10_000);
-      await()
-          .atMost(TestCluster.PATIENCE)
-          .untilAsserted(() -> assertThat(atRest(cluster, directMemory)).isEqualTo(before));
+      assertThat(atRest(cluster)).isEqualTo(before);
+      // Chunks of the allocator's; a buffer that is lost fails the class by itself.
+      assertThat(PlatformDependent.usedDirectMemory()).isLessThan(directMemory + CHUNKS);
     }
   }
 
   /** Only the warm tunnels are left, and each work directory is that of an R process that waits. */
-  private static Holdings atRest(TestCluster cluster, long mostDirectMemory) {
+  private static Holdings atRest(TestCluster cluster) {
     cluster.awaitQuiet();
     await()
         .atMost(TestCluster.PATIENCE)
@@ -81,7 +76,7 @@ class EnduranceIT {
                           assertThat(node.rSessions()).hasSize(4);
                           assertThat(entries(node.workDirectory())).isEqualTo(4);
                         }));
-    return Holdings.of(cluster, mostDirectMemory);
+    return Holdings.of(cluster);
   }
 
   private static Stream<TestNode> nodes(TestCluster cluster) {

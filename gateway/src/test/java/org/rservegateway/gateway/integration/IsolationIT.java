@@ -2,6 +2,7 @@ package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,7 @@ class IsolationIT {
   private final AtomicInteger left = new AtomicInteger(SESSIONS);
   private final AtomicInteger whole = new AtomicInteger();
   private final AtomicInteger told = new AtomicInteger();
+  private final AtomicInteger cut = new AtomicInteger();
   private final AtomicInteger brokenOff = new AtomicInteger();
   private final Queue<String> wrong = new ConcurrentLinkedQueue<>();
   private final Set<String> directories = ConcurrentHashMap.newKeySet();
@@ -57,6 +59,7 @@ class IsolationIT {
       assertThat(whole.get()).isGreaterThan(SESSIONS / 2);
       assertThat(told.get()).as("sessions whose R was killed").isPositive();
       assertThat(brokenOff.get()).isPositive();
+      assertThat(cut.get()).isLessThan(told.get());
       cluster.awaitQuiet();
     }
   }
@@ -77,6 +80,8 @@ class IsolationIT {
     while ((number = left.getAndDecrement()) > 0) {
       try (RawClient client = new RawClient(port)) {
         session(client, number, random);
+      } catch (EOFException e) {
+        cut.incrementAndGet(); // R was killed in the middle of its answer
       } catch (IOException e) {
         wrong.add("session " + number + ": " + e);
       }

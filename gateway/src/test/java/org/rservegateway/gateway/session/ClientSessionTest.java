@@ -252,6 +252,20 @@ class ClientSessionTest {
   }
 
   @Test
+  void theLastBytesOfAnRThatEndsBehindThemArrive() {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
+    client.sends(eval(8));
+    far.received();
+
+    far.sendsAndEnds(ok(100));
+    far.message();
+
+    assertThat(client.received()).isEqualTo(hex(ok(100)));
+    assertThat(client.isConnected()).isTrue();
+  }
+
+  @Test
   void answerToAnOutOfBandMessageIsNoCommand() {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);

@@ -186,6 +186,12 @@ public final class EmbeddedCluster implements AutoCloseable {
       channel.writeInbound(new BinaryWebSocketFrame(bytes));
     }
 
+    /** R sends bytes and ends, and both come with one read. */
+    public void sendsAndEnds(ByteBuf bytes) {
+      TunnelMessage ended = new TunnelMessage.Ended(session, true, "R closed the connection");
+      channel.writeInbound(new BinaryWebSocketFrame(bytes), new TextWebSocketFrame(ended.encode()));
+    }
+
     /** The connection breaks. */
     public void breaks() {
       channel.close();
