@@ -47,7 +47,7 @@ final class ProcessReaper implements AutoCloseable {
   private final String nodeName;
   private final int rservePort;
   private final ProcessTable table;
-  private final SessionRecords records;
+  private final SessionJournal journal;
   private final NodeHealth health;
   private final ScheduledThreadPoolExecutor thread;
   private final CountDownLatch nothingLeft = new CountDownLatch(1);
@@ -66,12 +66,12 @@ final class ProcessReaper implements AutoCloseable {
       String nodeName,
       int rservePort,
       ProcessTable table,
-      SessionRecords records,
+      SessionJournal journal,
       NodeHealth health) {
     this.nodeName = nodeName;
     this.rservePort = rservePort;
     this.table = table;
-    this.records = records;
+    this.journal = journal;
     this.health = health;
     this.directories = new WorkDirectories(table);
     this.search = new DescendantSearch(table, this::isOpen, openMarks::contains);
@@ -91,7 +91,7 @@ final class ProcessReaper implements AutoCloseable {
   void recover() {
     run(
         () -> {
-          SessionRecords.Found found = records.readAll();
+          SessionJournal.Found found = journal.recover();
           for (RProcess r : found.ofThisBoot()) {
             end(r, "an earlier node-tunnel has left it");
           }
@@ -133,7 +133,14 @@ final class ProcessReaper implements AutoCloseable {
         () -> {
           Optional<ProcessStat> process = table.find(answer.processId());
           if (process.isEmpty()) {
-            log.debug("{}: R {} is not to be seen", nodeName, answer.processId());
+            // It was short-lived; what it has left is known by mark and directory.
+            long startTicks = table.ticksAt(connectedAt);
+            note(
+                session,
+                RProcess.of(
+                    new ProcessStat(answer.processId(), 'X', 0, 0, 0, startTicks),
+                    mark,
+                    answer.workDirectory()));
           } else if (process.get().startTicks() < table.ticksAt(connectedAt)) {
             log.warn(
                 "{}: process {} is older than the connection that is said to be its: it will not be"
@@ -177,7 +184,7 @@ final class ProcessReaper implements AutoCloseable {
       openMarks.add(r.mark());
     }
     session.found(r);
-    records.write(r);
+    journal.write(r);
   }
 
   private static boolean isSameProcess(RProcess one, RProcess other) {
@@ -266,7 +273,7 @@ final class ProcessReaper implements AutoCloseable {
 
   /** Nothing is left of a session but its files. */
   private void finish(RProcess r) {
-    records.delete(r);
+    journal.delete(r);
     directories.remove(r);
   }
 
@@ -354,6 +361,6 @@ final class ProcessReaper implements AutoCloseable {
       thread.shutdownNow();
       Thread.currentThread().interrupt();
     }
-    records.close();
+    journal.close();
   }
 }
