@@ -56,6 +56,7 @@ final class ProcessReaper implements AutoCloseable {
   private final Map<Long, WatchedSession> open = new HashMap<>();
   private final Set<String> openMarks = new HashSet<>();
   private final List<EndedSession> ended = new ArrayList<>();
+  private final Set<ProcessIdentity> endedIdentities = new HashSet<>();
   private final WorkDirectories directories;
   private final DescendantSearch search;
   private boolean roundIsPlanned;
@@ -174,8 +175,8 @@ final class ProcessReaper implements AutoCloseable {
 
   private void note(WatchedSession session, RProcess r) {
     WatchedSession other = open.get(r.id());
-    boolean isEnded = ended.stream().anyMatch(old -> isSameProcess(old.r(), r));
-    if (isEnded || (other != null && isSameProcess(other.r().orElseThrow(), r))) {
+    boolean isOpen = other != null && other.r().orElseThrow().identity().equals(r.identity());
+    if (isOpen || endedIdentities.contains(r.identity())) {
       log.warn("{}: two R sessions say that they are process {}: refused", nodeName, r.id());
       return;
     }
@@ -185,10 +186,6 @@ final class ProcessReaper implements AutoCloseable {
     }
     session.found(r);
     journal.write(r);
-  }
-
-  private static boolean isSameProcess(RProcess one, RProcess other) {
-    return one.id() == other.id() && one.startTicks() == other.startTicks();
   }
 
   private boolean isOpen(ProcessStat process) {
@@ -212,16 +209,21 @@ final class ProcessReaper implements AutoCloseable {
   }
 
   private void end(RProcess r, String reason) {
-    Optional<ProcessStat> process =
-        table.exists(r.id())
-            ? table.find(r.id()).filter(found -> r.is(found) && !found.isDead())
-            : Optional.empty();
-    EndedSession session = new EndedSession(r, process, reason, System.nanoTime());
-    if (process.isPresent() && table.tellsChildren()) {
-      // Once R has left, its children are nobody's.
-      session.addDescendants(ProcessTree.of(table), table);
+    EndedSession session = new EndedSession(r, reason, System.nanoTime());
+    if (table.tellsChildren()) {
+      // Once R has left, its children are nobody's. Those of other threads are seen later, or not.
+      table.children(r.id(), r.id()).stream()
+          .flatMap(id -> table.find(id).stream())
+          .filter(child -> child.parent() == r.id() && child.startTicks() >= r.startTicks())
+          .filter(child -> isStill(r))
+          .forEach(session::add);
     }
     ended.add(session);
+    endedIdentities.add(r.identity());
+  }
+
+  private boolean isStill(RProcess r) {
+    return table.find(r.id()).filter(r::is).isPresent();
   }
 
   // ---- the rounds
@@ -273,6 +275,7 @@ final class ProcessReaper implements AutoCloseable {
 
   /** Nothing is left of a session but its files. */
   private void finish(RProcess r) {
+    endedIdentities.remove(r.identity());
     journal.delete(r);
     directories.remove(r);
   }
@@ -318,6 +321,7 @@ final class ProcessReaper implements AutoCloseable {
       EndedSession session = all.next();
       if (session.ageNanos(now) > GIVE_UP_NANOS) {
         all.remove();
+        endedIdentities.remove(session.r().identity());
         log.warn("{}: what {} has started can't be ended", nodeName, session.r());
       }
     }

@@ -42,19 +42,11 @@ final class SessionJournal implements AutoCloseable {
   private final Path directory;
   private final String bootId;
   private final FileChannel lockFile;
-  private final Map<ProcessKey, RProcess> open = new LinkedHashMap<>();
+  private final Map<ProcessIdentity, RProcess> open = new LinkedHashMap<>();
   private FileChannel file;
   private long bytes;
   private boolean complete;
   private boolean failed;
-
-  /** What names a process in this boot of the machine. */
-  private record ProcessKey(long id, long startTicks) {
-
-    static ProcessKey of(RProcess r) {
-      return new ProcessKey(r.id(), r.startTicks());
-    }
-  }
 
   /**
    * Takes the directory, and makes it if need be.
@@ -127,13 +119,13 @@ final class SessionJournal implements AutoCloseable {
 
   /** Notes an open session. Where that fails, a line is logged, once. */
   void write(RProcess r) {
-    open.put(ProcessKey.of(r), r);
+    open.put(r.identity(), r);
     append(new SessionRecord(r, false));
   }
 
   /** Forgets a session of which nothing is left. */
   void delete(RProcess r) {
-    if (open.remove(ProcessKey.of(r)) != null) {
+    if (open.remove(r.identity()) != null) {
       append(new SessionRecord(r, true));
     }
   }
@@ -200,7 +192,7 @@ final class SessionJournal implements AutoCloseable {
    */
   Found recover() {
     Path path = directory.resolve(FILE);
-    Map<ProcessKey, RProcess> noted = new LinkedHashMap<>();
+    Map<ProcessIdentity, RProcess> noted = new LinkedHashMap<>();
     String boot = "";
     long strange = 0;
     try {
@@ -212,9 +204,9 @@ final class SessionJournal implements AutoCloseable {
         } else if (record.isEmpty()) {
           strange++;
         } else if (record.get().gone()) {
-          noted.remove(ProcessKey.of(record.get().r()));
+          noted.remove(record.get().r().identity());
         } else {
-          noted.put(ProcessKey.of(record.get().r()), record.get().r());
+          noted.put(record.get().r().identity(), record.get().r());
         }
       }
     } catch (IOException e) {
