@@ -65,7 +65,7 @@ class OpeningQuestionIT {
     Process r =
         new ProcessBuilder("Rscript", "--vanilla", script.toString())
             .directory(directory.toFile())
-            .redirectErrorStream(true)
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
             .redirectOutput(output.toFile())
             .start();
     try {
