@@ -51,14 +51,13 @@ final class EndedSession {
   /**
    * A session that ends now.
    *
-   * @param process R, as it was seen last
    * @param now by {@link System#nanoTime}
    */
-  EndedSession(RProcess r, Optional<ProcessStat> process, String reason, long now) {
+  EndedSession(RProcess r, String reason, long now) {
     this.r = r;
     this.reason = reason;
     this.endedAt = now;
-    process.ifPresent(seen -> alive.put(seen.id(), new Target(seen)));
+    add(new ProcessStat(r.id(), '?', r.parent(), 1, 0, r.startTicks())); // until it is looked at
   }
 
   RProcess r() {

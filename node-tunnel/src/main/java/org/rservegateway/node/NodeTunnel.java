@@ -39,7 +39,7 @@ public final class NodeTunnel implements AutoCloseable {
             config.name(),
             config.rservePort(),
             processes,
-            new SessionRecords(config.stateDirectory(), processes.bootId()),
+            new SessionJournal(config.stateDirectory(), processes.bootId()),
             health);
     boolean epoll = Epoll.isAvailable();
     // R has the processors; the node-tunnel only passes bytes on.

@@ -47,7 +47,7 @@ final class ProcessReaper implements AutoCloseable {
   private final String nodeName;
   private final int rservePort;
   private final ProcessTable table;
-  private final SessionRecords records;
+  private final SessionJournal journal;
   private final NodeHealth health;
   private final ScheduledThreadPoolExecutor thread;
   private final CountDownLatch nothingLeft = new CountDownLatch(1);
@@ -56,6 +56,7 @@ final class ProcessReaper implements AutoCloseable {
   private final Map<Long, WatchedSession> open = new HashMap<>();
   private final Set<String> openMarks = new HashSet<>();
   private final List<EndedSession> ended = new ArrayList<>();
+  private final Set<ProcessIdentity> endedIdentities = new HashSet<>();
   private final WorkDirectories directories;
   private final DescendantSearch search;
   private boolean roundIsPlanned;
@@ -66,12 +67,12 @@ final class ProcessReaper implements AutoCloseable {
       String nodeName,
       int rservePort,
       ProcessTable table,
-      SessionRecords records,
+      SessionJournal journal,
       NodeHealth health) {
     this.nodeName = nodeName;
     this.rservePort = rservePort;
     this.table = table;
-    this.records = records;
+    this.journal = journal;
     this.health = health;
     this.directories = new WorkDirectories(table);
     this.search = new DescendantSearch(table, this::isOpen, openMarks::contains);
@@ -91,7 +92,7 @@ final class ProcessReaper implements AutoCloseable {
   void recover() {
     run(
         () -> {
-          SessionRecords.Found found = records.readAll();
+          SessionJournal.Found found = journal.recover();
           for (RProcess r : found.ofThisBoot()) {
             end(r, "an earlier node-tunnel has left it");
           }
@@ -133,7 +134,14 @@ final class ProcessReaper implements AutoCloseable {
         () -> {
           Optional<ProcessStat> process = table.find(answer.processId());
           if (process.isEmpty()) {
-            log.debug("{}: R {} is not to be seen", nodeName, answer.processId());
+            // It was short-lived; what it has left is known by mark and directory.
+            long startTicks = table.ticksAt(connectedAt);
+            note(
+                session,
+                RProcess.of(
+                    new ProcessStat(answer.processId(), 'X', 0, 0, 0, startTicks),
+                    mark,
+                    answer.workDirectory()));
           } else if (process.get().startTicks() < table.ticksAt(connectedAt)) {
             log.warn(
                 "{}: process {} is older than the connection that is said to be its: it will not be"
@@ -167,8 +175,8 @@ final class ProcessReaper implements AutoCloseable {
 
   private void note(WatchedSession session, RProcess r) {
     WatchedSession other = open.get(r.id());
-    boolean isEnded = ended.stream().anyMatch(old -> isSameProcess(old.r(), r));
-    if (isEnded || (other != null && isSameProcess(other.r().orElseThrow(), r))) {
+    boolean isOpen = other != null && other.r().orElseThrow().identity().equals(r.identity());
+    if (isOpen || endedIdentities.contains(r.identity())) {
       log.warn("{}: two R sessions say that they are process {}: refused", nodeName, r.id());
       return;
     }
@@ -177,11 +185,7 @@ final class ProcessReaper implements AutoCloseable {
       openMarks.add(r.mark());
     }
     session.found(r);
-    records.write(r);
-  }
-
-  private static boolean isSameProcess(RProcess one, RProcess other) {
-    return one.id() == other.id() && one.startTicks() == other.startTicks();
+    journal.write(r);
   }
 
   private boolean isOpen(ProcessStat process) {
@@ -205,16 +209,21 @@ final class ProcessReaper implements AutoCloseable {
   }
 
   private void end(RProcess r, String reason) {
-    Optional<ProcessStat> process =
-        table.exists(r.id())
-            ? table.find(r.id()).filter(found -> r.is(found) && !found.isDead())
-            : Optional.empty();
-    EndedSession session = new EndedSession(r, process, reason, System.nanoTime());
-    if (process.isPresent() && table.tellsChildren()) {
-      // Once R has left, its children are nobody's.
-      session.addDescendants(ProcessTree.of(table), table);
+    EndedSession session = new EndedSession(r, reason, System.nanoTime());
+    if (table.tellsChildren()) {
+      // Once R has left, its children are nobody's. Those of other threads are seen later, or not.
+      table.children(r.id(), r.id()).stream()
+          .flatMap(id -> table.find(id).stream())
+          .filter(child -> child.parent() == r.id() && child.startTicks() >= r.startTicks())
+          .filter(child -> isStill(r))
+          .forEach(session::add);
     }
     ended.add(session);
+    endedIdentities.add(r.identity());
+  }
+
+  private boolean isStill(RProcess r) {
+    return table.find(r.id()).filter(r::is).isPresent();
   }
 
   // ---- the rounds
@@ -266,7 +275,8 @@ final class ProcessReaper implements AutoCloseable {
 
   /** Nothing is left of a session but its files. */
   private void finish(RProcess r) {
-    records.delete(r);
+    endedIdentities.remove(r.identity());
+    journal.delete(r);
     directories.remove(r);
   }
 
@@ -311,6 +321,7 @@ final class ProcessReaper implements AutoCloseable {
       EndedSession session = all.next();
       if (session.ageNanos(now) > GIVE_UP_NANOS) {
         all.remove();
+        endedIdentities.remove(session.r().identity());
         log.warn("{}: what {} has started can't be ended", nodeName, session.r());
       }
     }
@@ -354,6 +365,6 @@ final class ProcessReaper implements AutoCloseable {
       thread.shutdownNow();
       Thread.currentThread().interrupt();
     }
-    records.close();
+    journal.close();
   }
 }

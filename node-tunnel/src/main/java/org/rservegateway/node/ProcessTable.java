@@ -22,7 +22,7 @@ final class ProcessTable {
   /** The most that is read of an environment; a mark behind it is not seen. */
   private static final int MOST_BYTES = 4 * 1024 * 1024;
 
-  private static final int USUAL_BYTES = 8 * 1024;
+  private static final int USUAL_BYTES = 1024;
   private static final long NANOS_PER_TICK =
       TimeUnit.SECONDS.toNanos(1) / ProcessStat.TICKS_PER_SECOND;
   private static final String DELETED = " (deleted)";
@@ -81,16 +81,21 @@ final class ProcessTable {
     String[] threads = file(id, "task").list();
     List<Long> children = new ArrayList<>();
     for (String thread : threads == null ? new String[0] : threads) {
-      try {
-        String line = new String(read(file(id, "task/" + thread + "/children")), ISO_8859_1);
-        Arrays.stream(line.split(" "))
-            .filter(child -> !child.isEmpty() && isNumber(child))
-            .forEach(child -> children.add(Long.valueOf(child)));
-      } catch (IOException e) {
-        // the thread has ended
-      }
+      children.addAll(children(id, Long.parseLong(thread)));
     }
     return children;
+  }
+
+  /** The ids of the children that one thread of a process has started. */
+  List<Long> children(long id, long thread) {
+    try {
+      String line = new String(read(file(id, "task/" + thread + "/children")), ISO_8859_1);
+      return line.isEmpty()
+          ? List.of()
+          : Arrays.stream(line.strip().split(" ", -1)).map(Long::valueOf).toList();
+    } catch (IOException e) {
+      return List.of(); // it has ended
+    }
   }
 
   /** Where a process works, also if that has been removed; empty if it can't be known. */

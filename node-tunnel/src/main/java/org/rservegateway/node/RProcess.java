@@ -35,6 +35,10 @@ record RProcess(long id, long startTicks, long parent, String mark, String workD
         && Path.of(directory).normalize().toString().equals(directory);
   }
 
+  ProcessIdentity identity() {
+    return new ProcessIdentity(id, startTicks);
+  }
+
   /** Whether {@code process} is this one, or was before another program took its place. */
   boolean is(ProcessStat process) {
     return process.id() == id && process.startTicks() == startTicks;

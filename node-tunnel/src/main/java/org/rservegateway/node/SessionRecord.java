@@ -1,78 +1,59 @@
 package org.rservegateway.node;
 
-import java.util.HashMap;
-import java.util.Map;
+import java.util.Optional;
 
 /**
- * The text of one R session's file: a line {@code key=value} each.
+ * One line of the {@link SessionJournal}: an R session was opened, or nothing is left of it.
  *
- * @param bootId in which boot of the machine the process was started
+ * @param gone whether nothing is left of it
  */
-record SessionRecord(RProcess process, String bootId) {
+record SessionRecord(RProcess r, boolean gone) {
 
-  /** A path is at most 4 KiB long. */
-  static final int MOST_BYTES = 8 * 1024;
+  private static final String OPEN = "open";
+  private static final String GONE = "gone";
+  private static final String NOTHING = "-";
 
-  static String encode(RProcess process, String bootId) {
-    return "pid=%d\nstart=%d\nparent=%d\nmark=%s\nwork=%s\nboot=%s\n"
-        .formatted(
-            process.id(),
-            process.startTicks(),
-            process.parent(),
-            process.mark(),
-            process.workDirectory(),
-            bootId);
+  /** The number of words; the last one, a path, may hold spaces. */
+  private static final int WORDS = 6;
+
+  /** The line, with its end. */
+  String encode() {
+    return (gone ? GONE : OPEN)
+        + ' '
+        + r.id()
+        + ' '
+        + r.startTicks()
+        + ' '
+        + r.parent()
+        + ' '
+        + (r.mark().isEmpty() ? NOTHING : r.mark())
+        + ' '
+        + (r.workDirectory().isEmpty() ? NOTHING : r.workDirectory())
+        + '\n';
   }
 
-  /**
-   * Reads the text.
-   *
-   * @throws IllegalArgumentException which says what is wrong with it
-   */
-  static SessionRecord decode(String text) {
-    if (!text.endsWith("\n")) {
-      throw new IllegalArgumentException("it is not complete");
+  /** Reads a line without its end; empty if it says nothing. */
+  static Optional<SessionRecord> decode(String line) {
+    String[] words = line.split(" ", WORDS);
+    if (words.length != WORDS || !(words[0].equals(OPEN) || words[0].equals(GONE))) {
+      return Optional.empty();
     }
-    Map<String, String> values = new HashMap<>();
-    for (String line : text.substring(0, text.length() - 1).split("\n", -1)) {
-      int equals = line.indexOf('=');
-      if (equals < 1 || values.put(line.substring(0, equals), line.substring(equals + 1)) != null) {
-        throw new IllegalArgumentException("a line is not key=value, or comes twice");
-      }
-    }
-    long id = number(values, "pid", 2);
-    String work = text(values, "work");
-    if (!work.isEmpty() && !RProcess.isWorkDirectoryOf(id, work)) {
-      throw new IllegalArgumentException("work is not the directory of process " + id);
-    }
-    return new SessionRecord(
-        new RProcess(
-            id,
-            number(values, "start", 0),
-            number(values, "parent", 0),
-            text(values, "mark"),
-            work),
-        text(values, "boot"));
-  }
-
-  private static String text(Map<String, String> values, String key) {
-    String value = values.get(key);
-    if (value == null) {
-      throw new IllegalArgumentException(key + " is missing");
-    }
-    return value;
-  }
-
-  private static long number(Map<String, String> values, String key, long least) {
-    String value = text(values, key);
     try {
-      long number = Long.parseLong(value);
-      if (number >= least) {
-        return number;
+      long id = Long.parseLong(words[1]);
+      long start = Long.parseLong(words[2]);
+      long parent = Long.parseLong(words[3]);
+      String mark = words[4].equals(NOTHING) ? "" : words[4];
+      String work = words[5].equals(NOTHING) ? "" : words[5];
+      if (id <= 1
+          || start < 0
+          || parent < 0
+          || !(work.isEmpty() || RProcess.isWorkDirectoryOf(id, work))) {
+        return Optional.empty();
       }
+      return Optional.of(
+          new SessionRecord(new RProcess(id, start, parent, mark, work), words[0].equals(GONE)));
     } catch (NumberFormatException e) {
-      // said below
+      return Optional.empty();
     }
-    throw new IllegalArgumentException(key + " is not a whole number from " + least);
   }
 }

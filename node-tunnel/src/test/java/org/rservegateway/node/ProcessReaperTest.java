@@ -41,7 +41,7 @@ class ProcessReaperTest {
 
     try (ProcessReaper reaper = recover()) {
       await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
-      await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(file));
+      await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));
       await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(work));
       assertThat(health.terminated()).hasValue(1);
       assertThat(health.killed()).hasValue(0);
@@ -55,7 +55,7 @@ class ProcessReaperTest {
     Path file = note(stat.startTicks() - 1, stat.parent(), work.toString(), Optional.empty());
 
     try (ProcessReaper reaper = recover()) {
-      await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(file));
+      await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));
       reaper.hurry();
     }
 
@@ -81,7 +81,7 @@ class ProcessReaperTest {
     Path file = note(stat.startTicks(), stat.parent(), "", Optional.of("earlier"));
 
     try (ProcessReaper reaper = recover()) {
-      await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(file));
+      await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));
       reaper.hurry();
     }
 
@@ -99,6 +99,11 @@ class ProcessReaperTest {
     }
   }
 
+  private static boolean isForgotten(Path file) throws IOException {
+    String text = Files.readString(file);
+    return text.contains("\ngone ") || !text.contains("\nopen ");
+  }
+
   private Path note(long startTicks, long parent, String work, Optional<String> boot)
       throws IOException {
     Path state =
@@ -108,8 +113,8 @@ class ProcessReaperTest {
     RProcess noted = new RProcess(process.pid(), startTicks, parent, "mark", work);
     String bootId = boot.isPresent() ? boot.get() : Processes.TABLE.bootId();
     return Files.writeString(
-        state.resolve("session-%d-%d".formatted(process.pid(), startTicks)),
-        SessionRecord.encode(noted, bootId));
+        state.resolve("sessions"),
+        "boot " + bootId + "\n" + new SessionRecord(noted, false).encode());
   }
 
   private ProcessReaper recover() throws IOException {
@@ -118,7 +123,7 @@ class ProcessReaperTest {
             "r1",
             6311,
             Processes.TABLE,
-            new SessionRecords(directory.resolve("state"), Processes.TABLE.bootId()),
+            new SessionJournal(directory.resolve("state"), Processes.TABLE.bootId()),
             health);
     reaper.recover();
     return reaper;

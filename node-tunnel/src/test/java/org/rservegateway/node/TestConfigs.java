@@ -38,7 +38,7 @@ final class TestConfigs {
         "r1",
         6311,
         new ProcessTable(directory.resolve("no-processes")),
-        new SessionRecords(directory.resolve("state"), "this boot"),
+        new SessionJournal(directory.resolve("state"), "this boot"),
         health);
   }
 }

@@ -123,7 +123,11 @@ final class TestGateway implements WebSocket.Listener, AutoCloseable {
 
   /** The next answer of R's, with its header. */
   ByteBuffer answer() {
-    Awaitility.await("an answer").atMost(PATIENCE).until(() -> takeable() >= 0);
+    Awaitility.await("an answer")
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(5))
+        .atMost(PATIENCE)
+        .until(() -> takeable() >= 0);
     synchronized (bytes) {
       int length = takeable();
       byte[] all = bytes.toByteArray();

@@ -75,6 +75,10 @@ final class TestNode implements AutoCloseable {
                 String.valueOf(tunnelPort),
                 "RSERVE_PORT",
                 String.valueOf(rservePort),
+                "NODE_TUNNEL_STATE_DIR",
+                directory.resolve("tunnel").toString(),
+                "RSERVE_WORK_DIR",
+                directory.resolve("work").toString(),
                 "TUNNEL_TOKEN",
                 token),
             List.of(

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class SessionRecordsTest {
+class SessionJournalTest {
 
   private static final RProcess R = new RProcess(4711, 42, 4700, "mark", "");
 
@@ -22,7 +22,7 @@ class SessionRecordsTest {
   void aDirectoryIsMadeThatIsOursAlone() throws IOException {
     Path directory = parent.resolve("state");
 
-    new SessionRecords(directory, "boot").close();
+    new SessionJournal(directory, "boot").close();
 
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(directory)))
         .isEqualTo("rwx------");
@@ -31,38 +31,62 @@ class SessionRecordsTest {
   @Test
   void theNextOneReadsWhatIsNotDeleted() {
     Path directory = parent.resolve("state");
-    try (SessionRecords first = new SessionRecords(directory, "boot")) {
+    try (SessionJournal first = new SessionJournal(directory, "boot")) {
       first.write(R);
       first.write(new RProcess(4712, 43, 4700, "mark", ""));
       first.delete(new RProcess(4712, 43, 4700, "mark", ""));
     }
 
-    try (SessionRecords sameBoot = new SessionRecords(directory, "boot")) {
-      assertThat(sameBoot.readAll().ofThisBoot()).containsExactly(R);
-      assertThat(sameBoot.readAll().ofEarlierBoots()).isEmpty();
+    try (SessionJournal sameBoot = new SessionJournal(directory, "boot")) {
+      SessionJournal.Found found = sameBoot.recover();
+
+      assertThat(found.ofThisBoot()).containsExactly(R);
+      assertThat(found.ofEarlierBoots()).isEmpty();
     }
-    try (SessionRecords laterBoot = new SessionRecords(directory, "another boot")) {
-      assertThat(laterBoot.readAll().ofThisBoot()).isEmpty();
-      assertThat(laterBoot.readAll().ofEarlierBoots()).containsExactly(R);
+    try (SessionJournal laterBoot = new SessionJournal(directory, "another boot")) {
+      SessionJournal.Found found = laterBoot.recover();
+
+      assertThat(found.ofThisBoot()).isEmpty();
+      assertThat(found.ofEarlierBoots()).containsExactly(R);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "junk",
+        "boot boot\nopen 4711 42 4700 mark -", // not complete
+        "boot boot\nopen 4711 42 4700 mark -\ngone 4711 42 4700 mark -\n",
+        "open 1 2\n\n\0\0\0\nopen x 42 4700 mark -\n",
+        "boot boot\n open 4711 42 4700 mark -\n"
+      })
+  void linesThatSayNothingArePassedOver(String text) throws IOException {
+    Path directory = parent.resolve("state");
+    try (SessionJournal journal = new SessionJournal(directory, "boot")) {
+      Files.writeString(directory.resolve("sessions"), text);
+
+      SessionJournal.Found found = journal.recover();
+
+      assertThat(found.ofThisBoot()).isEmpty();
+      assertThat(found.ofEarlierBoots()).isEmpty();
     }
   }
 
   @Test
-  void aFileThatSaysNothingIsDeletedAndOthersStay() throws IOException {
+  void theFileStaysSmallHoweverManySessionsPass() throws IOException {
     Path directory = parent.resolve("state");
-    try (SessionRecords records = new SessionRecords(directory, "boot")) {
-      Path junk = Files.writeString(directory.resolve("session-4711-42"), "junk");
-      Path renamed =
-          Files.writeString(directory.resolve("session-1-1"), SessionRecord.encode(R, "boot"));
-      Path large = Files.write(directory.resolve("session-2-2"), new byte[100_000]);
-      Path other = Files.writeString(directory.resolve("notes"), "x");
+    try (SessionJournal journal = new SessionJournal(directory, "boot")) {
+      journal.write(R);
+      for (int id = 5000; id < 25000; id++) {
+        RProcess passing = new RProcess(id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id);
+        journal.write(passing);
+        journal.delete(passing);
+      }
+      journal.delete(new RProcess(4999, 1, 1, "", ""));
 
-      assertThat(records.readAll().ofThisBoot()).isEmpty();
-
-      assertThat(junk).doesNotExist();
-      assertThat(renamed).doesNotExist();
-      assertThat(large).doesNotExist();
-      assertThat(other).exists();
+      assertThat(Files.size(directory.resolve("sessions"))).isLessThan(1_100_000);
+      assertThat(journal.recover().ofThisBoot()).containsExactly(R);
     }
   }
 
@@ -94,15 +118,15 @@ class SessionRecordsTest {
   @Test
   void aDirectoryThatIsInUseIsRefused() {
     Path directory = parent.resolve("state");
-    SessionRecords first = new SessionRecords(directory, "boot");
+    SessionJournal first = new SessionJournal(directory, "boot");
 
     assertRefused(directory, "another node-tunnel uses " + directory);
     first.close();
-    new SessionRecords(directory, "boot").close();
+    new SessionJournal(directory, "boot").close();
   }
 
   private static void assertRefused(Path directory, String reason) {
-    assertThatThrownBy(() -> new SessionRecords(directory, "boot"))
+    assertThatThrownBy(() -> new SessionJournal(directory, "boot"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("NODE_TUNNEL_STATE_DIR")
         .hasMessageContaining(reason);
