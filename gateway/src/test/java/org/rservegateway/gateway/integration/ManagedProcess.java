@@ -68,8 +68,9 @@ final class ManagedProcess implements AutoCloseable {
 
   /** SIGKILL, to it and to all that it started. */
   void killAll() throws InterruptedException {
-    process.descendants().forEach(ProcessHandle::destroyForcibly);
-    kill();
+    List<ProcessHandle> started = process.descendants().toList();
+    kill(); // first, or it would start others in their place
+    started.forEach(ProcessHandle::destroyForcibly);
   }
 
   /** SIGKILL, to it and to none of those that it started. */
