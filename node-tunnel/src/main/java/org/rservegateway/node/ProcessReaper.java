@@ -61,6 +61,10 @@ final class ProcessReaper implements AutoCloseable {
   private final DescendantSearch search;
   private boolean roundIsPlanned;
   private boolean stops;
+
+  /** Whether no session will be noted any more. */
+  private boolean closes;
+
   private long searchedAt = System.nanoTime() - SEARCH_NANOS;
 
   ProcessReaper(
@@ -232,7 +236,7 @@ final class ProcessReaper implements AutoCloseable {
     if (!roundIsPlanned && !(ended.isEmpty() && directories.isIdle())) {
       roundIsPlanned = true;
       thread.schedule(() -> guard(this::round), ROUND_MILLIS, TimeUnit.MILLISECONDS);
-    } else if (stops && ended.isEmpty() && directories.isIdle()) {
+    } else if (closes && ended.isEmpty() && directories.isIdle()) {
       nothingLeft.countDown();
     }
   }
@@ -300,8 +304,8 @@ final class ProcessReaper implements AutoCloseable {
             / (double) ProcessStat.TICKS_PER_SECOND;
     String what =
         signalled.r().isPresent()
-            ? "R %d and %d descendants".formatted(session.r().id(), descendants)
-            : "%d descendants of R %d, which is gone".formatted(descendants, session.r().id());
+            ? "R %d (descendants with it: %d)".formatted(session.r().id(), descendants)
+            : "what R %d has left (descendants: %d)".formatted(session.r().id(), descendants);
     log.info(
         "{}: {} to {}, {} s old, {} s of CPU time: {}",
         nodeName,
@@ -352,6 +356,7 @@ final class ProcessReaper implements AutoCloseable {
     hurry();
     run(
         () -> {
+          closes = true;
           List.copyOf(open.values()).forEach(this::endOpen);
           planRound();
         });

@@ -7,6 +7,7 @@
  * machine, {@link org.rservegateway.node.NodeTunnelEnd}: it has one {@link
  * org.rservegateway.node.RSession} after another opened by the {@link
  * org.rservegateway.node.RSessionOpener}, ahead of the client that will need it, and passes bytes
- * between the two.
+ * between the two. When one is over, the {@link org.rservegateway.node.ProcessReaper} sees to it
+ * that nothing of it stays, neither a process nor a directory.
  */
 package org.rservegateway.node;

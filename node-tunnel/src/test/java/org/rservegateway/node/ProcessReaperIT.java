@@ -81,7 +81,7 @@ class ProcessReaperIT {
       gateway.end(1);
 
       Processes.awaitGone(ready.processId());
-      awaitLogged("r1: SIGTERM to R " + ready.processId() + " and 0 descendants");
+      awaitLogged("r1: SIGTERM to R " + ready.processId() + " (descendants with it: 0)");
       awaitLogged("s of CPU time: the gateway said so: test");
     }
   }
