@@ -31,18 +31,21 @@ final class OpeningQuestion {
 
   /**
    * {@code tempdir(check = TRUE)} makes another directory only if the one that R has is gone: what
-   * all sessions of an Rserve share stays where it is.
+   * all sessions of an Rserve share stays where it is. No function is defined: R would compile it
+   * when it is called twice, in each session.
    */
   private static final String EXPRESSION =
       """
       local({
-      try1 <- function(x) tryCatch(x, error = function(e) NULL, warning = function(e) NULL)
       pid <- sprintf("%%d", Sys.getpid())
-      try1(Sys.setenv(%s = "%s"))
-      dir <- try1(getwd())
-      if (is.character(dir) && identical(basename(dir), paste0("conn", pid)))
-      try1({ Sys.setenv(TMPDIR = dir); tempdir(check = TRUE) })
-      c(pid, if (is.character(dir)) enc2utf8(dir) else "")
+      dir <- getwd()
+      try({
+      Sys.setenv(%s = "%s")
+      if (identical(basename(dir), paste0("conn", pid))) {
+      Sys.setenv(TMPDIR = dir)
+      tempdir(check = TRUE)
+      }}, silent = TRUE)
+      c(pid, if (is.null(dir)) "" else enc2utf8(dir))
       })""";
 
   private OpeningQuestion() {}
