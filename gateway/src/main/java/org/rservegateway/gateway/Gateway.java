@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.rservegateway.gateway.client.ClientListener;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.NodeDiscovery;
@@ -33,6 +34,7 @@ public final class Gateway implements AutoCloseable {
   private final NodeDiscovery discovery;
   private final ClientListener listener;
   private final Future<?> maintenance;
+  private final AtomicBoolean closed = new AtomicBoolean();
 
   private Gateway(GatewayConfig config) throws IOException {
     eventLoops = new EventLoops(config.eventLoops(Runtime.getRuntime().availableProcessors()));
@@ -104,9 +106,15 @@ public final class Gateway implements AutoCloseable {
     return dispatcher.tunnels();
   }
 
-  /** Ends all sessions, with an answer to those who wait for one, and all tunnels. */
+  /**
+   * Ends all sessions, with an answer to those who wait for one, and all tunnels. Closing it again
+   * does nothing.
+   */
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     log.info("gateway stops");
     listener.close();
     discovery.stop();

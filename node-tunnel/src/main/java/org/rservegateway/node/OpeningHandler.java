@@ -22,6 +22,11 @@ import org.rservegateway.wire.QapHeader;
 final class OpeningHandler extends ByteToMessageDecoder {
 
   private static final int RESP_OK = 0x10001;
+  private static final int RESP_ERR = 0x10002;
+
+  /** Without the error's code and R's own status. */
+  private static final int RESP_KIND = 0xfffff;
+
   private static final int DT_STRING = 4;
   private static final int ALIGNMENT = 4;
 
@@ -30,7 +35,8 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private enum Step {
     GREETING,
-    QUESTION,
+    QUICK_QUESTION,
+    SAFE_QUESTION,
     WARM_UP
   }
 
@@ -61,8 +67,12 @@ final class OpeningHandler extends ByteToMessageDecoder {
       throws OpeningException {
     switch (step) {
       case GREETING -> readGreeting(ctx, in);
-      case QUESTION -> {
-        if (hasAnswer(in, "the question for its process id")) {
+      case QUICK_QUESTION, SAFE_QUESTION -> {
+        if (step == Step.QUICK_QUESTION && isRefused(in)) {
+          in.skipBytes(QapHeader.BYTES);
+          step = Step.SAFE_QUESTION;
+          ask(ctx, QapCommand.EVAL, OpeningQuestion.safeExpression(mark));
+        } else if (hasAnswer(in, "the question for its process id")) {
           readAnswer(ctx, in);
           if (warmUp.isEmpty()) {
             opened(ctx);
@@ -90,8 +100,8 @@ final class OpeningHandler extends ByteToMessageDecoder {
     in.readBytes(bytes);
     greeting = QapGreeting.of(bytes);
     if (greeting.isSameForEverySession()) {
-      step = Step.QUESTION;
-      ask(ctx, QapCommand.EVAL, OpeningQuestion.expression(mark));
+      step = Step.QUICK_QUESTION;
+      ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark));
     } else {
       int ourPort =
           ctx.channel().localAddress() instanceof InetSocketAddress address ? address.getPort() : 0;
@@ -107,6 +117,17 @@ final class OpeningHandler extends ByteToMessageDecoder {
     new QapHeader(command.code(), ALIGNMENT + padded, 0).writeTo(packet);
     packet.writeIntLE(padded << 8 | DT_STRING).writeBytes(text).writeZero(padded - text.length);
     ctx.writeAndFlush(packet, ctx.voidPromise());
+  }
+
+  /**
+   * Whether R answered with an error, which has no payload (Rserv.c: an evaluation that failed).
+   */
+  private static boolean isRefused(ByteBuf in) {
+    if (in.readableBytes() < QapHeader.BYTES) {
+      return false;
+    }
+    QapHeader header = QapHeader.get(in, in.readerIndex());
+    return (header.command() & RESP_KIND) == RESP_ERR && header.length() == 0;
   }
 
   private static boolean hasAnswer(ByteBuf in, String question) throws OpeningException {

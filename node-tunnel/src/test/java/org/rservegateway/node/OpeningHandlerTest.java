@@ -56,6 +56,33 @@ class OpeningHandlerTest {
     assertThat(channel.pipeline().get(OpeningHandler.class)).isNull();
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 5, 16, 1000})
+  void anRThatDoesNotKnowTheQuickQuestionIsAskedAnother(int slice) {
+    open("");
+    receive(RserveBytes.greeting(), 1000);
+    assertOpeningQuestion();
+
+    receive(RserveBytes.evaluationFailed(), slice);
+    assertOpeningQuestion();
+    receive(RserveBytes.processId(4711), slice);
+
+    assertThat(session.getNow().processId()).isEqualTo(4711);
+  }
+
+  @Test
+  void anRThatKnowsNeitherQuestionFails() {
+    open("");
+    receive(RserveBytes.greeting(), 1000);
+    assertOpeningQuestion();
+    receive(RserveBytes.evaluationFailed(), 1000);
+    assertOpeningQuestion();
+
+    receive(RserveBytes.evaluationFailed(), 1000);
+
+    assertFailed("R answered 0x7f010002 to the question for its process id");
+  }
+
   @Test
   void isOpenWithTheProcessIdWhereNothingWarmsUp() {
     open("");
@@ -77,7 +104,7 @@ class OpeningHandlerTest {
     assertOpeningQuestion();
     receive(RserveBytes.processId(4711), 1000);
     assertQuestion(VOID_EVAL, "stop('no')");
-    receive(RserveBytes.packet(0x7f010002, new byte[0]), 1000);
+    receive(RserveBytes.evaluationFailed(), 1000);
 
     assertFailed("R answered 0x7f010002 to the warm-up expression (RSERVE_WARM_UP)");
   }

@@ -10,15 +10,24 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** The question to a real R, where not everything is as it should be. */
 class OpeningQuestionIT {
 
+  private static final String SAFE = OpeningQuestion.safeExpression("mark");
+
   @TempDir private Path directory;
 
-  @Test
-  void rSaysWhoAndWhereItIsAndNothingElse() throws Exception {
-    List<String> answer = ask("", "");
+  static List<String> questions() {
+    return List.of(SAFE, OpeningQuestion.quickExpression("mark"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("questions")
+  void rSaysWhoAndWhereItIsAndNothingElse(String question) throws Exception {
+    List<String> answer = ask(question, "", "");
 
     assertThat(answer).hasSize(2);
     assertThat(answer.get(0)).matches("[1-9][0-9]*");
@@ -30,7 +39,7 @@ class OpeningQuestionIT {
     Path gone = Files.createDirectory(directory.resolve("gone"));
 
     List<String> answer =
-        ask("", "setwd('%s'); unlink('%s', recursive = TRUE)".formatted(gone, gone));
+        ask(SAFE, "", "setwd('%s'); unlink('%s', recursive = TRUE)".formatted(gone, gone));
 
     assertThat(answer.get(0)).matches("[1-9][0-9]*");
     assertThat(answer).element(1).isEqualTo("");
@@ -39,14 +48,14 @@ class OpeningQuestionIT {
   @Test
   void anOldRSaysWhoItIs() throws Exception {
     List<String> answer =
-        ask("conn", "tempdir <- function() '/'; Sys.setenv <- function(...) stop('no')");
+        ask(SAFE, "conn", "tempdir <- function() '/'; Sys.setenv <- function(...) stop('no')");
 
     assertThat(answer.get(0)).matches("[1-9][0-9]*");
     assertThat(answer.get(1)).endsWith("/conn" + answer.get(0));
   }
 
   /** The answer's strings, after {@code before} was evaluated in a work directory, if wanted. */
-  private List<String> ask(String workDirectory, String before)
+  private List<String> ask(String question, String workDirectory, String before)
       throws IOException, InterruptedException {
     Path script = directory.resolve("script.R");
     String enter =
@@ -58,7 +67,7 @@ class OpeningQuestionIT {
         enter
             + before
             + "\nanswer <- "
-            + OpeningQuestion.expression("mark")
+            + question
             + "\nstopifnot(is.character(answer), !exists('.Random.seed'))\n"
             + "cat(paste0(answer, '|'), sep = '')\n");
     Path output = directory.resolve("output");

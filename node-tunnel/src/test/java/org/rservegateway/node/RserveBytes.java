@@ -40,6 +40,11 @@ final class RserveBytes {
     return packet(RESP_OK, new byte[0]);
   }
 
+  /** What answers an evaluation that ended in an R error. */
+  static byte[] evaluationFailed() {
+    return packet(0x7f010002, new byte[0]);
+  }
+
   static byte[] packet(int command, byte[] payload) {
     ByteBuf packet = Unpooled.buffer();
     new QapHeader(command, payload.length, 0).writeTo(packet);

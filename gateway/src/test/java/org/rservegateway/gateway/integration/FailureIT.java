@@ -104,7 +104,8 @@ class FailureIT {
 
   @Test
   void clientWhoseRWasKilledIsToldSo() throws Exception {
-    try (RawClient client = new RawClient(cluster.port())) {
+    try (SessionLog log = new SessionLog();
+        RawClient client = new RawClient(cluster.port())) {
       long process = client.eval("Sys.getpid()").asInt();
       client.send("Sys.sleep(60)");
       ProcessHandle.of(process).orElseThrow().destroyForcibly();
@@ -114,12 +115,14 @@ class FailureIT {
       assertThat(answer.error()).isEqualTo(0x42);
       assertThat(answer.text()).contains("R ended the session");
       assertThat(client.isClosed()).isTrue();
+      assertThat(log.awaitEnd("R ended")).contains("pid=" + process);
     }
   }
 
   @Test
   void hungNodeIsNoticedAndNobodyWaitsForIt() throws Exception {
-    try (RawClient client = new RawClient(cluster.port())) {
+    try (SessionLog log = new SessionLog();
+        RawClient client = new RawClient(cluster.port())) {
       TestNode node = homeOf(client);
       RProcess r = RProcess.of(client);
       client.send("while (TRUE) {}");
@@ -130,6 +133,7 @@ class FailureIT {
 
       assertThat(answer.error()).isEqualTo(0x42);
       assertThat(answer.text()).contains("the node is silent, also to pings");
+      assertThat(log.awaitEnd("node lost")).contains("node=" + node.name());
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(6));
       assertThat(nodesOfNewSessions()).hasSize(1).doesNotContain(node.name());
 
@@ -201,6 +205,29 @@ class FailureIT {
     }
     // The other gateway to the same nodes goes on as if nothing had been.
     assertThat(nodesOfNewSessions()).hasSize(2);
+  }
+
+  @Test
+  void gatewayThatStopsAnswersWhoWaitsAndLeavesNoRProcess() throws Exception {
+    try (SessionLog log = new SessionLog();
+        RawClient busy = new RawClient(cluster.port());
+        RawClient idle = new RawClient(cluster.port())) {
+      RProcess ofBusy = RProcess.of(busy);
+      RProcess ofIdle = RProcess.of(idle);
+      busy.send("system('sleep 600')");
+      RProcess child = ofBusy.awaitChild();
+
+      cluster.gateway().close();
+
+      RawClient.Answer answer = busy.receive();
+      assertThat(answer.error()).isEqualTo(0x64);
+      assertThat(answer.text()).contains("the gateway is being stopped");
+      assertThat(idle.isClosed()).isTrue();
+      log.awaitEnd("shutdown");
+      ofBusy.assertGoneWithin(Duration.ofSeconds(3));
+      child.assertGoneWithin(Duration.ofSeconds(3));
+      ofIdle.assertGoneWithin(Duration.ofSeconds(3));
+    }
   }
 
   @Test
