@@ -1,20 +1,28 @@
 package org.rservegateway.gateway;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.netty.resolver.dns.DnsAddressResolverGroup;
 import io.netty.resolver.dns.DnsNameResolverBuilder;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.Collection;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.rservegateway.gateway.admin.AdminServer;
+import org.rservegateway.gateway.admin.GatewayView;
 import org.rservegateway.gateway.client.ClientListener;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.metrics.GatewayMeters;
 import org.rservegateway.gateway.node.NodeDiscovery;
 import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.SessionContext;
+import org.rservegateway.gateway.session.SessionView;
 import org.rservegateway.gateway.tunnel.TunnelConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,9 +36,12 @@ public final class Gateway implements AutoCloseable {
 
   private final EventLoops eventLoops;
   private final DnsAddressResolverGroup resolvers;
-  private final MeterRegistry meters = new SimpleMeterRegistry();
+  private final PrometheusMeterRegistry meters =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final SessionDispatcher dispatcher;
   private final SessionContext sessions;
+  private final GatewayMeters gatewayMeters;
+  private final AdminServer admin;
   private final NodeDiscovery discovery;
   private final ClientListener listener;
   private final Future<?> maintenance;
@@ -47,13 +58,20 @@ public final class Gateway implements AutoCloseable {
     dispatcher = new SessionDispatcher(config, connector::open, System::nanoTime);
     sessions = SessionContext.of(config, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, config.tunnel(), resolvers, dispatcher);
+    gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessionViews, dispatcher);
+    AdminServer admin0 = null;
     try {
+      admin0 = new AdminServer(config.admin(), new View());
       listener = new ClientListener(eventLoops, sessions);
     } catch (IOException e) {
+      if (admin0 != null) {
+        admin0.close();
+      }
       resolvers.close();
       eventLoops.stop().awaitUninterruptibly();
       throw e;
     }
+    admin = admin0;
     discovery.start();
     maintenance =
         eventLoops
@@ -67,7 +85,12 @@ public final class Gateway implements AutoCloseable {
         eventLoops.transport());
   }
 
+  private Collection<SessionView> sessionViews() {
+    return sessions.registry().all().stream().map(ClientSession::view).toList();
+  }
+
   private void maintain() {
+    gatewayMeters.measureLag();
     sessions.registry().expireDue();
     dispatcher.maintain();
   }
@@ -117,11 +140,55 @@ public final class Gateway implements AutoCloseable {
     }
     log.info("gateway stops");
     listener.close();
+    admin.close();
     discovery.stop();
     maintenance.cancel(false);
     listener.awaitClients(CLIENTS_LEAVE_MILLIS);
     dispatcher.close("the gateway is being stopped");
     eventLoops.stop().awaitUninterruptibly();
     resolvers.close();
+  }
+
+  /** Where the gateway is watched and operated. */
+  public InetSocketAddress adminAddress() {
+    return admin.address();
+  }
+
+  /** What the admin port shows. */
+  private final class View implements GatewayView {
+
+    @Override
+    public Collection<SessionView> sessions() {
+      return sessionViews();
+    }
+
+    @Override
+    public boolean endSession(long id) {
+      Optional<ClientSession> session = sessions.registry().find(id);
+      session.ifPresent(ClientSession::endByOperator);
+      return session.isPresent();
+    }
+
+    @Override
+    public Map<String, SessionDispatcher.NodeView> nodes() {
+      return dispatcher.nodes();
+    }
+
+    @Override
+    public int waiting() {
+      return dispatcher.waiting();
+    }
+
+    @Override
+    public boolean isReady() {
+      return !closed.get()
+          && dispatcher.nodes().values().stream().anyMatch(node -> node.ready() + node.inUse() > 0);
+    }
+
+    @Override
+    public String metrics() {
+      gatewayMeters.refresh();
+      return meters.scrape();
+    }
   }
 }

@@ -20,6 +20,7 @@ public record GatewayConfig(
     @Default("kill") OnClientGone onClientGone,
     Pool pool,
     Tunnel tunnel,
+    Admin admin,
     @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
@@ -207,6 +208,25 @@ public record GatewayConfig(
     }
   }
 
+  /**
+   * Where the gateway is watched and operated, by HTTP.
+   *
+   * @param token that whoever changes something must bring; empty for none, and then only this
+   *     machine may
+   */
+  public record Admin(
+      @Default("127.0.0.1") String host, @Default("9311") int port, @Default("") Secret token) {
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "admin.host");
+      mistakes.refuseOutside(0, MAX_PORT, port, "admin.port");
+      mistakes.refuseUnless(
+          token.value().chars().allMatch(c -> c > ' ' && c <= '~'),
+          "must consist of visible ASCII characters without spaces",
+          "admin.token");
+    }
+  }
+
   /** Every setting at its default. */
   public static GatewayConfig defaults() {
     try {
@@ -230,6 +250,7 @@ public record GatewayConfig(
     limits.check(mistakes);
     pool.check(mistakes);
     tunnel.check(mistakes);
+    admin.check(mistakes);
     mistakes.refuseOutside(0, MAX_THREADS, threads, "threads");
   }
 }

@@ -1,23 +1,71 @@
 package org.rservegateway.gateway.metrics;
 
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Timer;
+import java.util.function.Supplier;
 
-/** The gateway's meters: their names, what they count, and by which label they are told apart. */
+/**
+ * The gateway's meters: their names, what they tell, and by which label they are told apart. {@code
+ * docs/metrics.md} has a row for each.
+ */
 public enum GatewayMeter {
+  SESSIONS(
+      "rserve.gateway.sessions", Kind.GAUGE, "state", "Client sessions that live, by their state"),
   SESSIONS_ENDED(
-      "rserve.gateway.sessions.ended", "reason", "Client sessions that ended, by their reason"),
+      "rserve.gateway.sessions.ended",
+      Kind.COUNTER,
+      "reason",
+      "Client sessions that ended, by their reason"),
+  SESSION_LENGTH(
+      "rserve.gateway.session.length",
+      Kind.TIMER,
+      "",
+      "How long client sessions lived that had an R session"),
   COMMANDS_REFUSED(
       "rserve.gateway.commands.refused",
+      Kind.COUNTER,
       "command",
-      "Commands that the gateway answered itself and R did not get, by their name");
+      "Commands that the gateway answered itself and R did not get, by their name"),
+  EVALUATION(
+      "rserve.gateway.evaluation",
+      Kind.TIMER,
+      "command",
+      "From a command's header to the last byte of its response, by the command's name"),
+  QUEUE("rserve.gateway.queue", Kind.GAUGE, "", "Clients that wait for an R session"),
+  QUEUE_WAIT(
+      "rserve.gateway.queue.wait", Kind.TIMER, "", "How long clients waited that got an R session"),
+  BYTES("rserve.gateway.bytes", Kind.COUNTER, "direction", "Bytes from clients, and to them"),
+  TUNNELS(
+      "rserve.gateway.tunnels",
+      Kind.GAUGE,
+      "node, state",
+      "Tunnels: in use, ready (an R session waits), opening"),
+  EVENT_LOOP_LAG(
+      "rserve.gateway.event.loop.lag",
+      Kind.TIMER,
+      "",
+      "How much later than planned the event loops come to a task"),
+  DIRECT_MEMORY(
+      "rserve.gateway.direct.memory", Kind.GAUGE, "", "Bytes of direct memory that buffers take");
+
+  /** What sort of meter it is. */
+  public enum Kind {
+    COUNTER,
+    GAUGE,
+    TIMER
+  }
 
   private final String meterName;
+  private final Kind kind;
   private final String label;
   private final String description;
 
-  GatewayMeter(String meterName, String label, String description) {
+  GatewayMeter(String meterName, Kind kind, String label, String description) {
     this.meterName = meterName;
+    this.kind = kind;
     this.label = label;
     this.description = description;
   }
@@ -27,12 +75,27 @@ public enum GatewayMeter {
     return meterName;
   }
 
-  /** The label's name. */
+  /** The name as Prometheus shows it, without what it adds for parts of a timer. */
+  public String prometheusName() {
+    String base = meterName.replace('.', '_');
+    return switch (kind) {
+      case COUNTER -> base + "_total";
+      case TIMER -> base + "_seconds";
+      case GAUGE -> base;
+    };
+  }
+
+  /** What sort of meter it is. */
+  public Kind kind() {
+    return kind;
+  }
+
+  /** The labels' names; empty if it has none. */
   public String label() {
     return label;
   }
 
-  /** What it counts, for people. */
+  /** What it tells, for people. */
   public String description() {
     return description;
   }
@@ -43,5 +106,28 @@ public enum GatewayMeter {
         .description(description)
         .tag(label, labelValue)
         .register(registry);
+  }
+
+  /** The timer without a label. */
+  public Timer timer(MeterRegistry registry) {
+    return Timer.builder(meterName).description(description).register(registry);
+  }
+
+  /** The timer for one value of the label; always the same one for the same value. */
+  public Timer timer(MeterRegistry registry, String labelValue) {
+    return Timer.builder(meterName)
+        .description(description)
+        .tag(label, labelValue)
+        .register(registry);
+  }
+
+  /** A gauge without a label, which asks {@code number} whenever it is read. */
+  public void gauge(MeterRegistry registry, Supplier<Number> number) {
+    Gauge.builder(meterName, number).description(description).register(registry);
+  }
+
+  /** Gauges with labels, whose values are set together. */
+  public MultiGauge gauges(MeterRegistry registry) {
+    return MultiGauge.builder(meterName).description(description).register(registry);
   }
 }

@@ -177,6 +177,40 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     }
   }
 
+  /** The nodes at this moment, by name. */
+  public Map<String, NodeView> nodes() {
+    synchronized (lock) {
+      Map<String, NodeView> views = new LinkedHashMap<>();
+      for (Node node : nodes.values()) {
+        int ready = pool.ready(node);
+        views.put(
+            node.name(),
+            new NodeView(
+                node.name(),
+                !node.isFailing(),
+                node.isFailing() ? node.lastFailure() : "",
+                pool.borrowed(node),
+                ready,
+                pool.idle(node) - ready,
+                node.load()));
+      }
+      return views;
+    }
+  }
+
+  /**
+   * One node as an operator sees it.
+   *
+   * @param healthy whether the last try to reach it went well
+   * @param failure why it failed; empty if it did not
+   * @param inUse tunnels whose R session serves a client, or is being replaced after it did
+   * @param ready tunnels whose R session waits
+   * @param opening tunnels that have none yet
+   * @param load sessions that the node serves, those of other gateways too, as far as is known
+   */
+  public record NodeView(
+      String name, boolean healthy, String failure, int inUse, int ready, int opening, int load) {}
+
   /**
    * The tunnels of one node.
    *

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.config.GatewayConfig;
@@ -58,6 +59,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** How often a session may be moved to another R session before anything reached one. */
   private static final int MOST_MOVES = 3;
 
+  /** In place of a command's word, where several were sent ahead. */
+  private static final int SEVERAL = 0;
+
   /** Answers of ours that may wait for R's; while there are more, the client is not read. */
   private static final int MOST_WAITING_REFUSALS = 64;
 
@@ -71,7 +75,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   private final Exchange exchange = new Exchange();
   private final HeldBytes held = new HeldBytes();
 
-  private SessionState state = new Arrived();
+  /** Written on the event loop, read from anywhere. */
+  private volatile SessionState state = new Arrived();
+
   private SocketAddress address;
   private Runnable leavePlace = () -> {};
   private Fault fault;
@@ -82,6 +88,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   private long queuedNanos;
   private long bytesUp;
   private long bytesDown;
+  private int command;
 
   /** What the client has sent that ends the session, when its turn to be answered comes. */
   private record Fault(CloseReason reason, String text, QapHeader header) {}
@@ -153,6 +160,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     heardFrom = true;
     bytesUp += bytes.readableBytes();
+    context.meters().passedUp(bytes.readableBytes());
     ByteBuf passing = requests.filter(bytes);
     if (state instanceof Expired expired) {
       passing.release();
@@ -198,6 +206,9 @@ public final class ClientSession implements Applicant, RSessionListener {
       context.meters().refused(header.command());
       log.info("client={} {}", address, refusal.get().text());
       return Verdict.DROP;
+    }
+    if (!exchange.isAnswerOwed()) {
+      command = exchange.isBusy() ? SEVERAL : header.command();
     }
     exchange.sent(header);
     return Verdict.PASS;
@@ -258,6 +269,11 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** The gateway stops. */
   public void shutdown() {
     onEventLoop(() -> close(CloseReason.SHUTDOWN, "the gateway is being stopped"));
+  }
+
+  /** An operator ends the session; from any thread. */
+  public void endByOperator() {
+    onEventLoop(() -> close(CloseReason.OPERATOR, "an operator has ended the session"));
   }
 
   /** A fault of the gateway's own. */
@@ -461,7 +477,9 @@ public final class ClientSession implements Applicant, RSessionListener {
       return;
     }
     if (state instanceof Queued queued) {
-      queuedNanos += now() - queued.sinceNanos();
+      long waited = now() - queued.sinceNanos();
+      queuedNanos += waited;
+      context.meters().queued(waited);
       state = queued.bind(tunnel, rSession);
     } else {
       state = ((Arrived) state).bind(tunnel, rSession);
@@ -495,6 +513,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       held.giveUp();
     }
     bytesDown += bytes.readableBytes();
+    context.meters().passedDown(bytes.readableBytes());
     follow(bytes);
     if (state instanceof Closed || !bytes.isReadable()) {
       bytes.release();
@@ -516,6 +535,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       if (responses.isBetweenPackets()) {
         exchange.received(responses.header());
         if (responses.header().isResponse()) {
+          context.meters().evaluated(command, now() - deadlines.sinceNanos());
           begin(exchange.isBusy() ? Wait.RESPONSE : Wait.COMMAND);
         }
         if (state instanceof Bound && (exchange.waitingRefusals() > 0 || fault != null)) {
@@ -572,6 +592,37 @@ public final class ClientSession implements Applicant, RSessionListener {
     state = bound.queueAgain(now());
     waitAgain();
     return true;
+  }
+
+  // ---- what operators see
+
+  /** The session at this moment; from any thread. */
+  public SessionView view() {
+    SessionState seen = state;
+    Bound bound = bound(seen);
+    boolean busy = exchange.isBusy();
+    long now = now();
+    return new SessionView(
+        id,
+        address instanceof InetSocketAddress inet
+            ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
+            : "",
+        bound == null ? "" : bound.rSession().node(),
+        bound == null ? 0 : bound.rSession().processId(),
+        name(seen, busy),
+        TimeUnit.NANOSECONDS.toMillis(now - deadlines.sinceNanos()),
+        busy ? QapCommand.of(command).map(QapCommand::protocolName).orElse("several") : "",
+        TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos()),
+        exchange.commands(),
+        bytesUp,
+        bytesDown);
+  }
+
+  private static String name(SessionState state, boolean busy) {
+    if (state instanceof Bound) {
+      return busy ? "busy" : "idle";
+    }
+    return state.getClass().getSimpleName().toLowerCase(Locale.ROOT);
   }
 
   // ---- the end
@@ -634,6 +685,9 @@ public final class ClientSession implements Applicant, RSessionListener {
     boolean isNews = heardFrom || reason != CloseReason.CLIENT_GONE;
     Bound bound = bound(before);
     long now = now();
+    if (bound != null) {
+      context.meters().lived(now - deadlines.startNanos());
+    }
     log.atLevel(isNews ? Level.INFO : Level.DEBUG)
         .log(
             "session ended: {}{} client={} node={} pid={} length={}ms commands={} up={}B down={}B"

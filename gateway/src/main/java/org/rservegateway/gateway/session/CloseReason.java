@@ -34,6 +34,8 @@ public enum CloseReason {
   NOT_QAP1("not QAP1", QapError.UNKNOWN_COMMAND),
   /** A header announces more bytes than {@code limits.packet}. */
   PACKET_TOO_LARGE("packet too large", QapError.DATA_OVERFLOW),
+  /** Somebody has ended it through the admin port. */
+  OPERATOR("operator", QapError.SECURITY_CLOSE, Told.LATER),
   /** The gateway stops. */
   SHUTDOWN("shutdown", QapError.SECURITY_CLOSE),
   /** A fault of the gateway's own. */

@@ -2,19 +2,27 @@ package org.rservegateway.gateway.session;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.wire.QapCommand;
 
-/** What is counted of sessions. Safe for all threads. */
+/** What is counted and measured of sessions. Safe for all threads. */
 public final class SessionMeters {
 
   private static final String WITHOUT_NAME = "other";
 
   private final Map<CloseReason, Counter> ended = new EnumMap<>(CloseReason.class);
   private final Map<QapCommand, Counter> refused = new EnumMap<>(QapCommand.class);
+  private final Map<QapCommand, Timer> evaluations = new EnumMap<>(QapCommand.class);
   private final Counter refusedWithoutName;
+  private final Timer evaluationWithoutName;
+  private final Timer length;
+  private final Timer queueWait;
+  private final Counter bytesUp;
+  private final Counter bytesDown;
 
   /** The meters in {@code registry}, each at zero and there from the start. */
   public SessionMeters(MeterRegistry registry) {
@@ -23,15 +31,44 @@ public final class SessionMeters {
     }
     for (QapCommand command : QapCommand.values()) {
       refused.put(command, GatewayMeter.COMMANDS_REFUSED.counter(registry, command.protocolName()));
+      evaluations.put(command, GatewayMeter.EVALUATION.timer(registry, command.protocolName()));
     }
     refusedWithoutName = GatewayMeter.COMMANDS_REFUSED.counter(registry, WITHOUT_NAME);
+    evaluationWithoutName = GatewayMeter.EVALUATION.timer(registry, WITHOUT_NAME);
+    length = GatewayMeter.SESSION_LENGTH.timer(registry);
+    queueWait = GatewayMeter.QUEUE_WAIT.timer(registry);
+    bytesUp = GatewayMeter.BYTES.counter(registry, "from clients");
+    bytesDown = GatewayMeter.BYTES.counter(registry, "to clients");
   }
 
   void ended(CloseReason reason) {
     ended.get(reason).increment();
   }
 
+  void lived(long nanos) {
+    length.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
   void refused(int command) {
     QapCommand.of(command).map(refused::get).orElse(refusedWithoutName).increment();
+  }
+
+  void evaluated(int command, long nanos) {
+    QapCommand.of(command)
+        .map(evaluations::get)
+        .orElse(evaluationWithoutName)
+        .record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  void queued(long nanos) {
+    queueWait.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  void passedUp(int bytes) {
+    bytesUp.increment(bytes);
+  }
+
+  void passedDown(int bytes) {
+    bytesDown.increment(bytes);
   }
 }

@@ -161,6 +161,11 @@ public final class SessionRegistry {
     return admitted.get();
   }
 
+  /** The session of this name, if it lives. */
+  public Optional<ClientSession> find(long id) {
+    return Optional.ofNullable(sessions.asMap().get(id));
+  }
+
   /** The sessions at this moment, those too that ended and whose client has not been told yet. */
   public Collection<ClientSession> all() {
     return Collections.unmodifiableCollection(sessions.asMap().values());

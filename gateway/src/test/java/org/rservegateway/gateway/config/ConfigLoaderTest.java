@@ -99,6 +99,7 @@ class ConfigLoaderTest {
                     Duration.ofSeconds(2),
                     Duration.ofSeconds(15),
                     Duration.ofSeconds(45)),
+                new GatewayConfig.Admin("127.0.0.1", 9311, new Secret("")),
                 0));
     assertThat(config).isEqualTo(GatewayConfig.defaults());
   }

@@ -72,6 +72,7 @@ final class TestCluster implements AutoCloseable {
       cluster.environment.put("RCLOUD_TUNNEL_TOKEN", TOKEN);
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
+      cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
       cluster.environment.putAll(settings);
       cluster.startNginx();
       cluster.startGateway();
