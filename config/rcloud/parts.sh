@@ -89,7 +89,7 @@ reload_nginx() { # NODE_NUMBER...
 start_gateway() {
   local arguments=()
   [[ -z $config ]] || arguments=(--config "$config")
-  RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port \
+  RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     start_part gateway "$port" "$STATE_DIR" \
     "$JAVA" -XX:+ExitOnOutOfMemoryError -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}

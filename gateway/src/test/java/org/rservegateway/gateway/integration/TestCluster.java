@@ -84,6 +84,16 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
+  /** A gateway whose proxy leads nowhere. */
+  static TestCluster startWithoutNodes(Map<String, String> settings) throws Exception {
+    TestCluster cluster = new TestCluster("simple", "");
+    cluster.environment.putAll(settings);
+    cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
+    cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
+    cluster.startGateway();
+    return cluster;
+  }
+
   private TestNode newNode(String name) throws IOException {
     TestNode node = new TestNode(name, directory, TOKEN, leakDetection, rserveLines);
     nodes.add(node);
