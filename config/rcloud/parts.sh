@@ -47,7 +47,7 @@ fill_template() {
 start_tunnel() { # NODE_NUMBER
   NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_PORT=$(rserve_port "$1") \
     NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
-    NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$NODES_DIR/node$1/work \
+    NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$NODES_DIR/node$1/work \
     start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" \
     "$JAVA" -XX:+ExitOnOutOfMemoryError -jar "$NODE_TUNNEL_JAR"
 }

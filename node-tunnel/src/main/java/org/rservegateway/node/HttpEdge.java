@@ -53,6 +53,8 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     } else if (!bringsToken(request)) {
       log.info("{} came without the right token", ctx.channel().remoteAddress());
       answer(ctx, HttpResponseStatus.UNAUTHORIZED, "the tunnel's token is missing or wrong");
+    } else if (health.isDraining()) {
+      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "the node is being stopped");
     } else if (health.tunnels().get() >= config.maxTunnels()) {
       log.warn("{} tunnels are open (NODE_TUNNEL_MAX_TUNNELS): refused", config.maxTunnels());
       answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "too many tunnels");
@@ -76,6 +78,10 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
   /** Asks Rserve for an R session, unless one was opened just now. */
   private void answerHealth(ChannelHandlerContext ctx) {
+    if (health.isDraining()) {
+      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "the node is being stopped");
+      return;
+    }
     if (health.answeredLately()) {
       answerHealthNow(ctx);
       return;

@@ -17,6 +17,7 @@ final class NodeHealth {
   private final AtomicLong killed = new AtomicLong();
   private final AtomicLong descendantsSignalled = new AtomicLong();
   private volatile Seen seen;
+  private volatile boolean draining;
 
   /** Rserve opened an R session. */
   void rserveAnswered() {
@@ -44,6 +45,16 @@ final class NodeHealth {
   String failure() {
     Seen last = seen;
     return last == null ? "" : last.failure;
+  }
+
+  /** From now on no R session is opened: the node-tunnel ends when those are over that are used. */
+  void drain() {
+    draining = true;
+  }
+
+  /** Whether the node-tunnel is about to end. */
+  boolean isDraining() {
+    return draining;
   }
 
   /** Tunnels that are open. */

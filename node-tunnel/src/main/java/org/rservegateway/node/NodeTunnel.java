@@ -30,9 +30,11 @@ public final class NodeTunnel implements AutoCloseable {
   private final EventLoopGroup eventLoops;
   private final TunnelListener listener;
   private final ProcessReaper reaper;
+  private final NodeHealth health = new NodeHealth();
+  private final Duration drain;
 
   private NodeTunnel(NodeTunnelConfig config, Duration pingInterval) throws IOException {
-    NodeHealth health = new NodeHealth();
+    drain = config.drain();
     ProcessTable processes = new ProcessTable(Path.of("/proc"));
     reaper =
         new ProcessReaper(
@@ -96,9 +98,18 @@ public final class NodeTunnel implements AutoCloseable {
     return listener.address();
   }
 
-  /** Ends all tunnels, with their R sessions; when it returns, these are gone. */
+  /**
+   * Ends all tunnels, with their R sessions; when it returns, these are gone. Sessions that are
+   * used may go on for {@link NodeTunnelConfig#drain} before.
+   */
   @Override
   public void close() {
+    if (!drain.isZero()) {
+      log.info(
+          "node-tunnel drains, {} sessions, {} s at most", health.sessions(), drain.toSeconds());
+      health.drain();
+      listener.drain(drain);
+    }
     reaper.hurry();
     listener.close();
     stopEventLoops();

@@ -4,6 +4,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,8 @@ import java.util.Optional;
  * @param warmUp an R expression that each R session evaluates before a client gets it; empty for
  *     none ({@code RSERVE_WARM_UP})
  * @param maxTunnels open at a time; more are refused ({@code NODE_TUNNEL_MAX_TUNNELS}; 1000)
+ * @param drain how long sessions may go on when the node-tunnel is told to end ({@code
+ *     NODE_TUNNEL_DRAIN}, in seconds; 0)
  * @param stateDirectory where open R sessions are noted for the next node-tunnel ({@code
  *     NODE_TUNNEL_STATE_DIR}; {@code node-tunnel-<rservePort>} among the temporary files)
  * @param rserveWorkDirectory from which what R sessions have left is removed ({@code
@@ -33,6 +36,7 @@ public record NodeTunnelConfig(
     String token,
     String warmUp,
     int maxTunnels,
+    Duration drain,
     Path stateDirectory,
     Optional<Path> rserveWorkDirectory) {
 
@@ -50,6 +54,7 @@ public record NodeTunnelConfig(
         NODE_TUNNEL_MAX_TUNNELS  tunnels open at a time; more are refused (1000)
         NODE_TUNNEL_STATE_DIR    directory of its own: R sessions that the next node-tunnel ends if this
                                  one can't (node-tunnel-RSERVE_PORT among the temporary files)
+        NODE_TUNNEL_DRAIN        seconds that sessions may go on when it is told to end; no new one begins (0)
         RSERVE_PORT              port of the node's Rserve on 127.0.0.1 (6311)
         RSERVE_WORK_DIR          Rserve's work directory, if directories of R processes that are gone
                                  shall be removed there; needs to see all of its processes (none)
@@ -66,6 +71,7 @@ public record NodeTunnelConfig(
   private static final int DEFAULT_RSERVE_PORT = 6311;
   private static final int DEFAULT_MAX_TUNNELS = 1000;
   private static final int MOST_TUNNELS = 100_000;
+  private static final int MOST_DRAIN = 86_400;
 
   /**
    * Reads the settings.
@@ -90,6 +96,8 @@ public record NodeTunnelConfig(
                 1,
                 MOST_TUNNELS,
                 mistakes),
+            Duration.ofSeconds(
+                number(environment, "NODE_TUNNEL_DRAIN", 0, 0, MOST_DRAIN, mistakes)),
             directory(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
                 .orElseGet(
                     () ->

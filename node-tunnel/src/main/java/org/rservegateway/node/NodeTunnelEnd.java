@@ -25,6 +25,8 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   private static final int MOST_REASON_SHOWN = 200;
 
+  private static final String STOPS = "the node is being stopped";
+
   /** What the tunnel does. */
   private sealed interface State {}
 
@@ -45,6 +47,7 @@ final class NodeTunnelEnd implements RSession.Listener {
   private final RSessionOpener opener;
   private final NodeHealth health;
   private State state = new Closed();
+  private boolean draining;
 
   NodeTunnelEnd(Channel channel, String nodeName, RSessionOpener opener, NodeHealth health) {
     this.channel = channel;
@@ -55,7 +58,35 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   /** The gateway has shaken hands: the first R session is opened. */
   void start() {
-    openRSession(1);
+    openNextRSession(1);
+  }
+
+  /**
+   * The node stops: the tunnel ends when its R session is over, and at once if nobody uses that.
+   * The gateway hears first that an R session ends that was not reached, so that whoever it has
+   * given it to meanwhile moves to another node and sees nothing of it.
+   */
+  void drain() {
+    draining = true;
+    if (state instanceof Opening opening) {
+      opening.session.cancel(false);
+      leave();
+    } else if (state instanceof Open open && !open.rSession.isUsed()) {
+      over(open, STOPS);
+    }
+  }
+
+  private void openNextRSession(long number) {
+    if (draining) {
+      leave();
+    } else {
+      openRSession(number);
+    }
+  }
+
+  private void leave() {
+    state = new Closed();
+    close(WebSocketCloseStatus.ENDPOINT_UNAVAILABLE, STOPS);
   }
 
   private void openRSession(long number) {
@@ -132,9 +163,9 @@ final class NodeTunnelEnd implements RSession.Listener {
       sessionOver(open);
       open.rSession.end("the gateway said so: " + printable(end.reason()));
       send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), "the gateway said so"));
-      openRSession(open.number + 1);
+      openNextRSession(open.number + 1);
     } else if (state instanceof Unnoted unnoted && unnoted.number == end.session()) {
-      openRSession(unnoted.number + 1);
+      openNextRSession(unnoted.number + 1);
     } else if (!(state instanceof Closed)) {
       throw new IllegalArgumentException("R session " + end.session() + " is not open");
     }
@@ -190,13 +221,16 @@ final class NodeTunnelEnd implements RSession.Listener {
   @Override
   public void closed() {
     if (state instanceof Open open) {
-      sessionOver(open);
-      open.rSession.end("R closed the connection");
-      state = new Unnoted(open.number);
-      send(
-          new TunnelMessage.Ended(
-              open.number, open.rSession.wasReached(), "R closed the connection"));
+      over(open, "R closed the connection");
     }
+  }
+
+  /** The R session is over, not because the gateway said so. */
+  private void over(Open open, String reason) {
+    sessionOver(open);
+    open.rSession.end(reason);
+    state = new Unnoted(open.number);
+    send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), reason));
   }
 
   /** What a log line can show, whatever the gateway sent. */

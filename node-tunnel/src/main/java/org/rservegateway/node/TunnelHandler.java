@@ -42,6 +42,11 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
     this.health = health;
   }
 
+  /** The node stops; to be called on the tunnel's event loop. */
+  void drain() {
+    tunnel.drain();
+  }
+
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof WebSocketServerProtocolHandler.HandshakeComplete handshake) {

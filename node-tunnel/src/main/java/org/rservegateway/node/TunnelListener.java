@@ -119,6 +119,16 @@ final class TunnelListener {
     return (InetSocketAddress) channel.localAddress();
   }
 
+  /** Has the tunnels end when their R sessions are over, and waits for that so long at most. */
+  void drain(Duration most) {
+    connections.forEach(
+        connection ->
+            connection
+                .eventLoop()
+                .execute(() -> connection.pipeline().get(TunnelHandler.class).drain()));
+    connections.newCloseFuture().awaitUninterruptibly(most.toMillis());
+  }
+
   /** Listens no more, and closes all tunnels; their R sessions end with them. */
   void close() {
     channel.close().awaitUninterruptibly();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,7 @@ class NodeTunnelConfigTest {
                 "",
                 "",
                 1000,
+                Duration.ZERO,
                 Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-6311"),
                 Optional.empty()));
   }
@@ -34,6 +36,7 @@ class NodeTunnelConfigTest {
     Map<String, String> environment =
         Map.of(
             "NODE_NAME", "r1",
+            "NODE_TUNNEL_DRAIN", "30",
             "NODE_TUNNEL_HOST", "0.0.0.0",
             "NODE_TUNNEL_PORT", "0",
             "RSERVE_PORT", "65535",
@@ -55,6 +58,7 @@ class NodeTunnelConfigTest {
                 "secret",
                 "library(stats)",
                 7,
+                Duration.ofSeconds(30),
                 Path.of("/run/node-tunnel/r1"),
                 Optional.of(Path.of("/tmp/Rserv"))));
   }

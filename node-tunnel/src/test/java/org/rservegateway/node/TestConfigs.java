@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
 
 /** Settings of node-tunnels that listen on any free port. */
@@ -17,7 +18,16 @@ final class TestConfigs {
     try {
       Path state = Files.createTempDirectory(directory, "state");
       return new NodeTunnelConfig(
-          "r1", "127.0.0.1", 0, rservePort, token, warmUp, maxTunnels, state, Optional.empty());
+          "r1",
+          "127.0.0.1",
+          0,
+          rservePort,
+          token,
+          warmUp,
+          maxTunnels,
+          Duration.ZERO,
+          state,
+          Optional.empty());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -29,7 +39,16 @@ final class TestConfigs {
 
   /** With these directories. */
   static NodeTunnelConfig of(int rservePort, Path state, Optional<Path> work) {
-    return new NodeTunnelConfig("r1", "127.0.0.1", 0, rservePort, "", "", 100, state, work);
+    return new NodeTunnelConfig(
+        "r1", "127.0.0.1", 0, rservePort, "", "", 100, Duration.ZERO, state, work);
+  }
+
+  /** That lets sessions go on for so long when it stops. */
+  static NodeTunnelConfig draining(Path directory, int rservePort, Duration drain)
+      throws IOException {
+    Path state = Files.createTempDirectory(directory, "state");
+    return new NodeTunnelConfig(
+        "r1", "127.0.0.1", 0, rservePort, "", "", 100, drain, state, Optional.empty());
   }
 
   /** A reaper that sees no process at all. */
