@@ -3,9 +3,14 @@
 
 passed=0 failed=0 skipped=0
 
-run_tests() { # verify|test
+run_tests() { # verify|test yes|no|where-docker-runs
   local broken=()
-  run_maven "$1" || broken+=("mvn $1")
+  # Only what runs now counts.
+  rm -rf "$ROOT"/*/target/surefire-reports "$ROOT"/*/target/failsafe-reports
+  run_maven "$1" test.log || broken+=("mvn $1")
+  if [[ $2 == yes ]] || { [[ $2 == where-docker-runs ]] && has docker && docker info >/dev/null 2>&1; }; then
+    run_container_tests || broken+=("the containers' tests")
+  fi
   add_maven_reports
   # What does not compile, or is not formatted, is a failure although no test says so.
   [[ ${#broken[@]} -eq 0 || $failed -gt 0 ]] || failed=1
@@ -19,12 +24,36 @@ run_tests() { # verify|test
   [[ ${#broken[@]} -eq 0 ]] && ((failed == 0 && passed > 0))
 }
 
-run_maven() {
+# On images of the jars that Maven has just made. Where no Docker engine answers, one is started, and ended.
+run_container_tests() {
+  local engine=$ROOT/config/docker/engine code=0
+  say "The containers (log: $LOG_DIR/images.log)"
+  "$engine" start && "$engine" base bookworm || return 1
+  DOCKER_HOST=$("$engine" host)
+  export DOCKER_HOST
+  if (cd "$ROOT" && PREBUILT=yes compose build) >"$LOG_DIR/images.log" 2>&1; then
+    # Where the tests run as root beside the engine, nothing has to clean up behind them, and ports are local.
+    TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=localhost \
+      run_maven verify containers.log -Pcontainers -pl containers || code=1
+  else
+    tail -n 20 "$LOG_DIR/images.log" >&2
+    code=1
+  fi
+  "$engine" stop
+  unset DOCKER_HOST
+  return "$code"
+}
+
+compose() {
+  if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
+}
+
+run_maven() { # GOAL LOG OPTION...
+  local goal=$1 log=$LOG_DIR/$2
+  shift 2
   mkdir -p "$LOG_DIR"
-  # Only what runs now counts.
-  rm -rf "$ROOT"/*/target/surefire-reports "$ROOT"/*/target/failsafe-reports
-  say "mvn -B $1 (log: $LOG_DIR/test.log)"
-  (cd "$ROOT" && mvn -B -Dstyle.color=never -fae "$1" </dev/null 2>&1) | tee "$LOG_DIR/test.log"
+  say "mvn -B $goal${*:+ $*} (log: $log)"
+  (cd "$ROOT" && mvn -B -Dstyle.color=never -fae "$@" "$goal" </dev/null 2>&1) | tee "$log"
 }
 
 # The reports of surefire and failsafe: one <testsuite> a class, with its counts as attributes.
