@@ -91,10 +91,11 @@ final class ComposeProject implements AutoCloseable {
         .environment()
         .putAll(
             Map.of(
-                "RCLOUD_ADDRESS", "127.0.0.1",
-                "RCLOUD_PORT", String.valueOf(port),
+                "PUBLISHED_ADDRESS", "127.0.0.1",
+                "PUBLISHED_PORT", String.valueOf(port),
                 "TUNNEL_TOKEN", TOKEN,
                 "RSERVE_MAX_PROCESSES", "150",
+                "RCLOUD_TIMEOUTS_IDLE", "7m",
                 "PREBUILT", "yes"));
     assertThat(builder.start().waitFor()).as("%s", command).isZero();
   }
@@ -106,6 +107,10 @@ final class ComposeProject implements AutoCloseable {
 
   List<Container> nodes() {
     return containers("rserve");
+  }
+
+  Container gateway() {
+    return containers("rcloud").get(0);
   }
 
   private List<Container> containers(String service) {

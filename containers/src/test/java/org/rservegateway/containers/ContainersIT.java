@@ -48,6 +48,13 @@ class ContainersIT {
   }
 
   @Test
+  void aSettingComesFromTheEnvironment() throws Exception {
+    assertThat(project.shell(project.gateway(), "tr '\\0' '\\n' </proc/1/environ"))
+        .contains("RCLOUD_TIMEOUTS_IDLE=7m")
+        .doesNotContain("RCLOUD_TIMEOUTS_QUEUE");
+  }
+
+  @Test
   void rIsNobodyAndSeesNoTokenAndReachesNothing() throws Exception {
     RConnection client = project.connect();
 
