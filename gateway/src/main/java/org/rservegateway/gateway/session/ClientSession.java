@@ -56,8 +56,11 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   private static final Logger log = LoggerFactory.getLogger(ClientSession.class);
 
-  /** How often a session may be moved to another R session before anything reached one. */
-  private static final int MOST_MOVES = 3;
+  /**
+   * How often a session may be moved to another R session before anything reached one. A node that
+   * stops takes back all its R sessions that wait, and the one may follow the other.
+   */
+  static final int MOST_MOVES = 32;
 
   /** In place of a command's word, where several were sent ahead. */
   private static final int SEVERAL = 0;

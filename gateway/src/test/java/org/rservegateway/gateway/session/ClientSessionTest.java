@@ -156,7 +156,7 @@ class ClientSessionTest {
     Far far = cluster.readyNode();
     EmbeddedClient client = greeted(cluster);
     client.sends(eval(8));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < ClientSession.MOST_MOVES; i++) {
       far.received();
       far.ended(false);
       far.message();
