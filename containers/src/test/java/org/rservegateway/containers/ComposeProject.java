@@ -10,7 +10,6 @@ import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.Frame;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -19,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import org.rosuda.REngine.Rserve.RConnection;
 import org.rosuda.REngine.Rserve.RserveException;
+import org.rservegateway.wire.testing.FreePorts;
 import org.testcontainers.DockerClientFactory;
 
 /** The project's own docker-compose.yml, started as an administrator does; it ends with this. */
@@ -37,7 +37,7 @@ final class ComposeProject implements AutoCloseable {
 
   private final DockerClient docker = DockerClientFactory.instance().client();
   private final String name = "rcloudtest" + ProcessHandle.current().pid();
-  private final int port = freePort();
+  private final int port = FreePorts.next();
 
   ComposeProject(int nodes) throws Exception {
     scale(nodes);
@@ -54,14 +54,6 @@ final class ComposeProject implements AutoCloseable {
     } catch (IOException e) {
       return false;
     } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
       throw new IllegalStateException(e);
     }
   }

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.wire.testing.FreePorts;
 import org.slf4j.LoggerFactory;
 
 /** Who gets a tunnel and who does not, and which tunnels count as dead. */
@@ -130,7 +131,7 @@ class NodeTunnelEdgeIT {
   @Test
   void whereRserveIsDownTunnelsFailAndItsHealthSaysWhyUntilItIsUp(@TempDir Path own)
       throws Exception {
-    int port = TestRserve.freePort();
+    int port = FreePorts.next();
     try (NodeTunnel lonely = NodeTunnel.start(config(port, 100), PING_INTERVAL)) {
       try (TestGateway gateway = tunnel(lonely)) {
         TunnelMessage.Failed failed = (TunnelMessage.Failed) gateway.message();

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** R sessions through tunnels, one after another, on a real Rserve. */
 class NodeTunnelIT {
@@ -244,7 +245,7 @@ class NodeTunnelIT {
   void anRserveThatWantsALoginIsLeftToTheClient(@TempDir Path loginDirectory) throws Exception {
     Path passwords = Files.writeString(loginDirectory.resolve("passwords"), "user secret\n");
     String auth = "auth required\nplaintext enable\npwdfile " + passwords;
-    int port = TestRserve.freePort();
+    int port = FreePorts.next();
     try (TestRserve login = new TestRserve(loginDirectory, port, auth);
         NodeTunnel loginNode = NodeTunnel.start(config(port, ""), PING_INTERVAL);
         TestGateway gateway = new TestGateway(loginNode.address())) {

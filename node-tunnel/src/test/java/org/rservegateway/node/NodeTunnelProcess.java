@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** The node-tunnel's jar in a JVM of its own. */
 final class NodeTunnelProcess implements AutoCloseable {
@@ -15,7 +16,7 @@ final class NodeTunnelProcess implements AutoCloseable {
   private static final long END_SECONDS = 20;
 
   private final Path stateDirectory;
-  private final int port = TestRserve.freePort();
+  private final int port = FreePorts.next();
   private final Process process;
 
   /** Starts it and waits until it listens. */
@@ -33,7 +34,7 @@ final class NodeTunnelProcess implements AutoCloseable {
   /** The exit code of a node-tunnel that can't start. */
   static int exitCodeWith(Path directory, Path stateDirectory)
       throws IOException, InterruptedException {
-    Process process = start(directory, 1, TestRserve.freePort(), stateDirectory);
+    Process process = start(directory, 1, FreePorts.next(), stateDirectory);
     try {
       if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
         throw new AssertionError("it runs");

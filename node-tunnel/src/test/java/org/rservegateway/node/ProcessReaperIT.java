@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.wire.testing.FreePorts;
 import org.slf4j.LoggerFactory;
 
 /** What is left of R sessions that are over: nothing. */
@@ -164,7 +165,7 @@ class ProcessReaperIT {
   void behindALoginRIsFoundByItsConnection(@TempDir Path own) throws Exception {
     Path passwords = Files.writeString(own.resolve("passwords"), "user secret\n");
     String auth = "auth required\nplaintext enable\npwdfile " + passwords;
-    int port = TestRserve.freePort();
+    int port = FreePorts.next();
     try (TestRserve login = new TestRserve(own, port, auth);
         NodeTunnel loginNode = NodeTunnel.start(TestConfigs.of(own, port), PING_INTERVAL)) {
       Set<Long> processes;
@@ -306,7 +307,7 @@ class ProcessReaperIT {
   @Test
   void whereRserveKeepsItsTemporaryDirectoryThatIsSharedAndStays(@TempDir Path own)
       throws Exception {
-    int port = TestRserve.freePort();
+    int port = FreePorts.next();
     try (TestRserve sharing =
             new TestRserve(own, port, text -> text.replaceAll("(?m)^eval .*", ""));
         NodeTunnel beside = NodeTunnel.start(TestConfigs.of(own, port), PING_INTERVAL);

@@ -1,9 +1,7 @@
 package org.rservegateway.node;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +12,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** A real Rserve with the project's own configuration, on a port of its own. */
 final class TestRserve implements AutoCloseable {
@@ -32,7 +31,7 @@ final class TestRserve implements AutoCloseable {
 
   /** Starts it and waits until it listens. */
   TestRserve(Path directory) throws IOException {
-    this(directory, freePort(), "auth disable");
+    this(directory, FreePorts.next(), "auth disable");
   }
 
   /**
@@ -83,14 +82,6 @@ final class TestRserve implements AutoCloseable {
       return probe.isConnected();
     } catch (IOException e) {
       return false;
-    }
-  }
-
-  static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.metrics.GatewayMeter;
+import org.rservegateway.wire.testing.FreePorts;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -46,7 +47,7 @@ class AdminIT {
   @Test
   void aGatewayWithoutNodesLivesAndIsNotReady() throws Exception {
     // Nobody listens behind this proxy.
-    String proxy = "http://127.0.0.1:" + TestCluster.freePort();
+    String proxy = "http://127.0.0.1:" + FreePorts.next();
     try (TestCluster lonely = TestCluster.startWithoutNodes(Map.of("RCLOUD_TUNNEL_PROXY", proxy))) {
       assertThat(get(lonely, "/health/live").statusCode()).isEqualTo(200);
       assertThat(get(lonely, "/health/ready").statusCode()).isEqualTo(503);

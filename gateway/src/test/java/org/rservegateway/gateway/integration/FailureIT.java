@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** Parts fail, come and go, while clients work. */
 class FailureIT {
@@ -187,7 +188,7 @@ class FailureIT {
 
   @Test
   void killedGatewayLeavesNoRProcess() throws Exception {
-    int port = TestCluster.freePort();
+    int port = FreePorts.next();
     try (ManagedProcess gateway = cluster.startGatewayProcess(port)) {
       try (RawClient busy = RawClient.whenReady(port);
           RawClient idle = RawClient.whenReady(port)) {

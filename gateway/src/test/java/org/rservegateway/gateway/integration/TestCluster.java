@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -20,6 +19,7 @@ import java.util.stream.Stream;
 import org.rservegateway.gateway.Gateway;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** A gateway in this JVM, with nginx and nodes behind it. All of it ends with {@link #close}. */
 final class TestCluster implements AutoCloseable {
@@ -38,7 +38,7 @@ final class TestCluster implements AutoCloseable {
   private final List<TestNode> nodes = new ArrayList<>();
   private final List<TestNode> everyNode = new ArrayList<>();
   private final Map<String, String> environment = new HashMap<>();
-  private final int nginxPort = freePort();
+  private final int nginxPort = FreePorts.next();
   private ManagedProcess nginx;
   private Gateway gateway;
 
@@ -271,14 +271,6 @@ final class TestCluster implements AutoCloseable {
   private static void delete(Path file) {
     try {
       Files.delete(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  static int freePort() {
-    try (ServerSocket socket = new ServerSocket(0)) {
-      return socket.getLocalPort();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

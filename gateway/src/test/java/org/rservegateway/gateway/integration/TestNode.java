@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.rservegateway.wire.testing.FreePorts;
 
 /** One node: a real Rserve, and a node-tunnel in a JVM of its own. */
 final class TestNode implements AutoCloseable {
@@ -24,8 +25,8 @@ final class TestNode implements AutoCloseable {
   private final String token;
   private final String leakDetection;
   private final String rserveLines;
-  private final int rservePort = TestCluster.freePort();
-  private final int tunnelPort = TestCluster.freePort();
+  private final int rservePort = FreePorts.next();
+  private final int tunnelPort = FreePorts.next();
   private ManagedProcess rserve;
   private ManagedProcess nodeTunnel;
 
