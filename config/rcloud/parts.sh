@@ -86,9 +86,9 @@ reload_nginx() { # NODE_NUMBER...
   part_is_running nginx && kill -HUP "$part_pid"
 }
 
-start_gateway() {
-  local arguments=()
-  [[ -z $config ]] || arguments=(--config "$config")
+start_gateway() { # [OPTION]
+  local arguments=("$@")
+  [[ -z $config ]] || arguments+=(--config "$config")
   RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     start_part gateway "$port" "$STATE_DIR" \

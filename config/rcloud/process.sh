@@ -167,7 +167,7 @@ stop_parts() {
 stop_everything() {
   # The gateway first: it answers the requests that are under way before their R goes.
   if part_is_running gateway; then
-    signal_processes TERM "$part_pid"
+    signal_processes INT "$part_pid" # at once; SIGTERM would let sessions go on
     wait_until_gone "$STOP_SECONDS" gateway
   fi
   if ! stop_parts; then

@@ -8,15 +8,19 @@ import io.netty.resolver.dns.DnsNameResolverBuilder;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.rservegateway.gateway.admin.AdminServer;
 import org.rservegateway.gateway.admin.GatewayView;
 import org.rservegateway.gateway.client.ClientListener;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.metrics.GatewayMeters;
 import org.rservegateway.gateway.node.NodeDiscovery;
 import org.rservegateway.gateway.pool.SessionDispatcher;
@@ -33,7 +37,19 @@ public final class Gateway implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final long MAINTENANCE_MILLIS = 250;
   private static final long CLIENTS_LEAVE_MILLIS = 1_000;
+  private static final Duration TAKE_OVER = Duration.ofSeconds(30);
+  private static final Duration TAKE_OVER_PAUSE = Duration.ofMillis(20);
 
+  /** How long one that drains still accepts. */
+  private static final Duration LINGER = Duration.ofMillis(500);
+
+  private enum Phase {
+    SERVING,
+    DRAINING,
+    CLOSED
+  }
+
+  private final GatewayConfig config;
   private final EventLoops eventLoops;
   private final DnsAddressResolverGroup resolvers;
   private final PrometheusMeterRegistry meters =
@@ -45,9 +61,12 @@ public final class Gateway implements AutoCloseable {
   private final NodeDiscovery discovery;
   private final ClientListener listener;
   private final Future<?> maintenance;
-  private final AtomicBoolean closed = new AtomicBoolean();
+  private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.SERVING);
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private volatile long drainsSince;
 
-  private Gateway(GatewayConfig config) throws IOException {
+  private Gateway(GatewayConfig config, boolean takeOver) throws IOException {
+    this.config = config;
     eventLoops = new EventLoops(config.eventLoops(Runtime.getRuntime().availableProcessors()));
     resolvers =
         new DnsAddressResolverGroup(
@@ -59,20 +78,22 @@ public final class Gateway implements AutoCloseable {
     sessions = SessionContext.of(config, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, config.tunnel(), resolvers, dispatcher);
     gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessionViews, dispatcher);
-    AdminServer admin0 = null;
+    ClientListener listening = null;
     try {
-      admin0 = new AdminServer(config.admin(), new View());
-      listener = new ClientListener(eventLoops, sessions);
-    } catch (IOException e) {
-      if (admin0 != null) {
-        admin0.close();
+      discovery.start();
+      if (takeOver) {
+        awaitRSession();
       }
-      resolvers.close();
-      eventLoops.stop().awaitUninterruptibly();
+      listening = new ClientListener(eventLoops, sessions, takeOver);
+      admin = new AdminServer(config.admin(), new View(), takeOver);
+    } catch (IOException e) {
+      if (listening != null) {
+        listening.close();
+      }
+      endParts();
       throw e;
     }
-    admin = admin0;
-    discovery.start();
+    listener = listening;
     maintenance =
         eventLoops
             .next()
@@ -85,6 +106,28 @@ public final class Gateway implements AutoCloseable {
         eventLoops.transport());
   }
 
+  /** Whoever takes over must serve as well as the one before; it may be that no node can now. */
+  private void awaitRSession() throws IOException {
+    if (!PortTakeover.isAvailable()) {
+      throw new IOException(
+          "without Linux' epoll, a port can't be taken over: end the other first");
+    }
+    long deadline = System.nanoTime() + TAKE_OVER.toNanos();
+    while (!hasRSession()) {
+      if (System.nanoTime() - deadline > 0) {
+        throw new IOException(
+            "no R session after %d s, so nothing is taken over: %s"
+                .formatted(TAKE_OVER.toSeconds(), dispatcher.describe()));
+      }
+      dispatcher.maintain();
+      LockSupport.parkNanos(TAKE_OVER_PAUSE.toNanos());
+    }
+  }
+
+  private boolean hasRSession() {
+    return dispatcher.nodes().values().stream().anyMatch(node -> node.ready() + node.inUse() > 0);
+  }
+
   private Collection<SessionView> sessionViews() {
     return sessions.registry().all().stream().map(ClientSession::view).toList();
   }
@@ -93,6 +136,17 @@ public final class Gateway implements AutoCloseable {
     gatewayMeters.measureLag();
     sessions.registry().expireDue();
     dispatcher.maintain();
+    if (phase.get() == Phase.DRAINING && isDrained()) {
+      // Not here: it waits for this very event loop.
+      new Thread(this::close, "drained").start();
+    }
+  }
+
+  private boolean isDrained() {
+    Duration most = config.timeouts().drain();
+    long nanos = System.nanoTime() - drainsSince;
+    return (nanos > LINGER.toNanos() && clients() == 0)
+        || (!most.isZero() && nanos > most.toNanos());
   }
 
   /**
@@ -101,7 +155,17 @@ public final class Gateway implements AutoCloseable {
    * @throws IOException if it can't listen, with the address in the message
    */
   public static Gateway start(GatewayConfig config) throws IOException {
-    return new Gateway(config);
+    return new Gateway(config, false);
+  }
+
+  /**
+   * Starts a gateway that takes its ports over from one that runs, as soon as it has an R session;
+   * the other one is to be told to drain.
+   *
+   * @throws IOException if it can't listen, or has no R session within 30 s
+   */
+  public static Gateway takeOver(GatewayConfig config) throws IOException {
+    return new Gateway(config, true);
   }
 
   /** Where clients connect. */
@@ -130,23 +194,66 @@ public final class Gateway implements AutoCloseable {
   }
 
   /**
+   * Listens no more and is not ready any more. Sessions go on, {@code timeouts.drain} at most;
+   * then, or when there are none, the gateway closes by itself.
+   *
+   * @return false if it drains already, or is closed
+   */
+  public boolean drain() {
+    drainsSince = System.nanoTime();
+    if (!phase.compareAndSet(Phase.SERVING, Phase.DRAINING)) {
+      return false;
+    }
+    log.info(
+        "gateway drains: no new clients; {} may go on for timeouts.drain, {}",
+        clients(),
+        SettingType.format(config.timeouts().drain()));
+    // Who is on the way already still gets in.
+    eventLoops
+        .next()
+        .schedule(() -> listener.stopListening(), LINGER.toNanos(), TimeUnit.NANOSECONDS);
+    return true;
+  }
+
+  /**
    * Ends all sessions, with an answer to those who wait for one, and all tunnels. Closing it again
-   * does nothing.
+   * waits until it is closed.
    */
   @Override
   public void close() {
-    if (!closed.compareAndSet(false, true)) {
+    if (phase.getAndSet(Phase.CLOSED) == Phase.CLOSED) {
+      awaitClosed();
       return;
     }
     log.info("gateway stops");
     listener.close();
     admin.close();
-    discovery.stop();
     maintenance.cancel(false);
     listener.awaitClients(CLIENTS_LEAVE_MILLIS);
+    endParts();
+    closed.countDown();
+  }
+
+  private void endParts() {
+    discovery.stop();
     dispatcher.close("the gateway is being stopped");
     eventLoops.stop().awaitUninterruptibly();
     resolvers.close();
+  }
+
+  /** Waits until the gateway is closed, however long that takes. */
+  public void awaitClosed() {
+    boolean interrupted = false;
+    while (closed.getCount() > 0) {
+      try {
+        closed.await();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** Where the gateway is watched and operated. */
@@ -180,9 +287,11 @@ public final class Gateway implements AutoCloseable {
     }
 
     @Override
-    public boolean isReady() {
-      return !closed.get()
-          && dispatcher.nodes().values().stream().anyMatch(node -> node.ready() + node.inUse() > 0);
+    public String unreadiness() {
+      if (phase.get() != Phase.SERVING) {
+        return "the gateway drains";
+      }
+      return hasRSession() ? "" : "no node has an R session";
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.reactivestreams.Publisher;
+import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.SessionView;
 import org.slf4j.Logger;
@@ -43,21 +44,32 @@ public final class AdminServer implements AutoCloseable {
   /**
    * Listens.
    *
+   * @param takeOver whether another gateway may listen there, whose requests come here now
    * @throws IOException if it can't, with the address in the message
    */
-  public AdminServer(GatewayConfig.Admin config, GatewayView gateway) throws IOException {
+  public AdminServer(GatewayConfig.Admin config, GatewayView gateway, boolean takeOver)
+      throws IOException {
     this.gateway = gateway;
     this.authority = new Authority(config.token());
     try {
-      server =
+      if (!takeOver) {
+        PortTakeover.checkIsFree(config.host(), config.port());
+      }
+      HttpServer http =
           HttpServer.create()
               .host(config.host())
               .port(config.port())
               .runOn(loop)
               .idleTimeout(IDLE)
-              .route(this::routes)
-              .bindNow();
-    } catch (RuntimeException e) {
+              .route(this::routes);
+      if (PortTakeover.isAvailable()) {
+        http = http.option(PortTakeover.SHARED, true);
+      }
+      server = http.bindNow();
+      if (takeOver) {
+        PortTakeover.claim(server.channel());
+      }
+    } catch (IOException | RuntimeException e) {
       loop.disposeLater(Duration.ZERO, STOP).block(STOP);
       throw new IOException(
           "can't listen on %s:%d (admin.host, admin.port): %s"
@@ -85,12 +97,10 @@ public final class AdminServer implements AutoCloseable {
   }
 
   private Publisher<Void> ready(HttpServerRequest request, HttpServerResponse response) {
-    return gateway.isReady()
+    String unreadiness = gateway.unreadiness();
+    return unreadiness.isEmpty()
         ? text(response, TEXT, "ready\n")
-        : text(
-            response.status(HttpResponseStatus.SERVICE_UNAVAILABLE),
-            TEXT,
-            "no node has an R session\n");
+        : text(response.status(HttpResponseStatus.SERVICE_UNAVAILABLE), TEXT, unreadiness + "\n");
   }
 
   private static Map<String, String> version() {

@@ -20,8 +20,8 @@ public interface GatewayView {
   /** Clients that wait for an R session. */
   int waiting();
 
-  /** Whether it can serve a client now: it listens, and an R session waits or serves. */
-  boolean isReady();
+  /** Why it can't serve a new client now: it drains, or has no R session; empty if it can. */
+  String unreadiness();
 
   /** Its meters in Prometheus' text format. */
   String metrics();

@@ -5,10 +5,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
 import org.rservegateway.gateway.Gateway;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
+import org.rservegateway.gateway.config.GatewayConfig;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -34,6 +34,13 @@ public final class Main implements Callable<Integer> {
       description = "What differs from the defaults; config/gateway.yaml shows every setting.")
   private Path config;
 
+  @Option(
+      names = "--take-over",
+      description =
+          "Take the ports over from a gateway that runs, once an R session is ready here; then tell"
+              + " the other one to stop (SIGTERM): no client is refused.")
+  private boolean takeOver;
+
   /** Runs the command that {@code arguments} name. */
   public static void main(String[] arguments) {
     int code = new CommandLine(new Main()).execute(arguments);
@@ -42,12 +49,16 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  /** Runs the gateway until the process is told to end. */
+  /**
+   * Runs the gateway until the process is told to end: by SIGTERM, when its sessions have ended or
+   * {@code timeouts.drain} is over; by a second one or SIGINT, at once.
+   */
   @Override
-  public Integer call() throws InterruptedException {
+  public Integer call() {
     Gateway gateway;
     try {
-      gateway = Gateway.start(ConfigLoader.load(Optional.ofNullable(config), System.getenv()));
+      GatewayConfig settings = ConfigLoader.load(Optional.ofNullable(config), System.getenv());
+      gateway = takeOver ? Gateway.takeOver(settings) : Gateway.start(settings);
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;
@@ -55,7 +66,13 @@ public final class Main implements Callable<Integer> {
       System.err.println(e.getMessage());
       return FAILED;
     }
-    CountDownLatch ended = new CountDownLatch(1);
+    Signals.on(
+        "TERM",
+        () -> {
+          if (!gateway.drain()) {
+            gateway.close();
+          }
+        });
     Runtime.getRuntime()
         .addShutdownHook(
             new Thread(
@@ -63,10 +80,9 @@ public final class Main implements Callable<Integer> {
                   gateway.close();
                   // Writes what is still queued.
                   ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
-                  ended.countDown();
                 },
                 "shutdown"));
-    ended.await();
+    gateway.awaitClosed();
     return OK;
   }
 

@@ -9,10 +9,12 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import org.rservegateway.gateway.EventLoops;
+import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.SessionContext;
@@ -30,11 +32,29 @@ public final class ClientListener {
   /**
    * Listens.
    *
+   * @param takeOver whether another gateway may listen there, whose new clients come here now
    * @throws IOException if it can't, with the address in the message
    */
-  public ClientListener(EventLoops eventLoops, SessionContext context) throws IOException {
+  public ClientListener(EventLoops eventLoops, SessionContext context, boolean takeOver)
+      throws IOException {
     GatewayConfig.Listen listen = context.config().listen();
-    ChannelFuture bound =
+    try {
+      channel = listen(eventLoops, context, takeOver);
+    } catch (IOException e) {
+      throw new IOException(
+          "can't listen on %s:%d (listen.host, listen.port): %s"
+              .formatted(listen.host(), listen.port(), e.getMessage()),
+          e);
+    }
+  }
+
+  private Channel listen(EventLoops eventLoops, SessionContext context, boolean takeOver)
+      throws IOException {
+    GatewayConfig.Listen listen = context.config().listen();
+    if (!takeOver) {
+      PortTakeover.checkIsFree(listen.host(), listen.port());
+    }
+    ServerBootstrap bootstrap =
         new ServerBootstrap()
             .group(eventLoops.group())
             .channelFactory(eventLoops.serverChannels())
@@ -58,16 +78,18 @@ public final class ClientListener {
                         .pipeline()
                         .addLast("session", new ClientHandler(new ClientSession(client, context)));
                   }
-                })
-            .bind(listen.host(), listen.port())
-            .awaitUninterruptibly();
-    if (!bound.isSuccess()) {
-      throw new IOException(
-          "can't listen on %s:%d (listen.host, listen.port): %s"
-              .formatted(listen.host(), listen.port(), bound.cause().getMessage()),
-          bound.cause());
+                });
+    if (PortTakeover.isAvailable()) {
+      bootstrap.option(PortTakeover.SHARED, true);
     }
-    channel = bound.channel();
+    ChannelFuture bound = bootstrap.bind(listen.host(), listen.port()).awaitUninterruptibly();
+    if (!bound.isSuccess()) {
+      throw new IOException(bound.cause().getMessage(), bound.cause());
+    }
+    if (takeOver) {
+      PortTakeover.claim(bound.channel());
+    }
+    return bound.channel();
   }
 
   /** Where it listens; the port is the real one where 0 was asked for. */
@@ -80,9 +102,14 @@ public final class ClientListener {
     return clients.size();
   }
 
+  /** Listens no more; who is connected stays. Doing so again does nothing. */
+  public Future<?> stopListening() {
+    return channel.close();
+  }
+
   /** Listens no more, and ends all sessions with an answer to those who wait for one. */
   public void close() {
-    channel.close().awaitUninterruptibly();
+    stopListening().awaitUninterruptibly();
     clients.forEach(client -> client.pipeline().get(ClientHandler.class).session().shutdown());
   }
 

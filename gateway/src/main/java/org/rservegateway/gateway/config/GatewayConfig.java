@@ -82,6 +82,7 @@ public record GatewayConfig(
    * @param evaluation of one command, from its header to the last byte of its response
    * @param lifetime of a session
    * @param expired that a client whose R session has ended may keep its connection
+   * @param drain that sessions go on when the gateway is told to stop
    */
   public record Timeouts(
       @Default("1m") Duration firstCommand,
@@ -89,7 +90,8 @@ public record GatewayConfig(
       @Default("10m") Duration idle,
       @Default("1h") Duration evaluation,
       @Default("1d") Duration lifetime,
-      @Default("1m") Duration expired) {
+      @Default("1m") Duration expired,
+      @Default("10s") Duration drain) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseUnless(

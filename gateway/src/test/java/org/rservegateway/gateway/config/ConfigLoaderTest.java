@@ -80,7 +80,8 @@ class ConfigLoaderTest {
                     Duration.ofMinutes(10),
                     Duration.ofHours(1),
                     Duration.ofDays(1),
-                    Duration.ofMinutes(1)),
+                    Duration.ofMinutes(1),
+                    Duration.ofSeconds(10)),
                 new GatewayConfig.Limits(10_000, 0, 1000, new ByteSize(256L << 20)),
                 new GatewayConfig.Commands(
                     new CommandNames(

@@ -107,7 +107,8 @@ class AdminIT {
     for (String[] header :
         new String[][] {{"Origin", "http://example.org"}, {"Sec-Fetch-Site", "cross-site"}}) {
       HttpResponse<String> answer =
-          send(HttpRequest.newBuilder(uri(cluster, "/api/sessions/1")).DELETE().headers(header));
+          send(
+              HttpRequest.newBuilder(cluster.adminUri("/api/sessions/1")).DELETE().headers(header));
 
       assertThat(answer.statusCode()).isEqualTo(403);
       assertThat(answer.body()).contains("a page of another site can't do this");
@@ -117,7 +118,7 @@ class AdminIT {
   @Test
   void withATokenOnlyWhoBringsItEndsASession() throws Exception {
     try (TestCluster guarded = TestCluster.start(1, Map.of("RCLOUD_ADMIN_TOKEN", "let-me"))) {
-      URI session = uri(guarded, "/api/sessions/4711");
+      URI session = guarded.adminUri("/api/sessions/4711");
 
       assertThat(send(HttpRequest.newBuilder(session).DELETE()).statusCode()).isEqualTo(403);
       assertThat(
@@ -193,20 +194,16 @@ class AdminIT {
   }
 
   private HttpResponse<String> get(TestCluster asked, String path) throws Exception {
-    return send(HttpRequest.newBuilder(uri(asked, path)));
+    return send(HttpRequest.newBuilder(asked.adminUri(path)));
   }
 
   private HttpResponse<String> delete(String path) throws Exception {
-    return send(HttpRequest.newBuilder(uri(cluster, path)).DELETE());
+    return send(HttpRequest.newBuilder(cluster.adminUri(path)).DELETE());
   }
 
   private HttpResponse<String> send(HttpRequest.Builder request)
       throws IOException, InterruptedException {
     return http.send(
         request.timeout(TestCluster.PATIENCE).build(), HttpResponse.BodyHandlers.ofString());
-  }
-
-  private static URI uri(TestCluster asked, String path) {
-    return URI.create("http://127.0.0.1:" + asked.gateway().adminAddress().getPort() + path);
   }
 }

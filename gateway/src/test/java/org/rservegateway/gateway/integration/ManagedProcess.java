@@ -62,6 +62,11 @@ final class ManagedProcess implements AutoCloseable {
     signal("CONT");
   }
 
+  /** Tells it to end; waits for nothing. */
+  void terminate() throws IOException, InterruptedException {
+    signal("TERM");
+  }
+
   private void signal(String name) throws IOException, InterruptedException {
     new ProcessBuilder("kill", "-s", name, String.valueOf(pid())).inheritIO().start().waitFor();
   }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -40,6 +41,7 @@ final class TestCluster implements AutoCloseable {
   private final Map<String, String> environment = new HashMap<>();
   private final int nginxPort = FreePorts.next();
   private ManagedProcess nginx;
+  private int gatewayProcesses;
   private Gateway gateway;
 
   private TestCluster(String leakDetection, String rserveLines) throws IOException {
@@ -181,17 +183,17 @@ final class TestCluster implements AutoCloseable {
   }
 
   /** Another gateway to the same nodes, in a process of its own, on this port. */
-  ManagedProcess startGatewayProcess(int port) throws IOException {
+  ManagedProcess startGatewayProcess(int port, String... arguments) throws IOException {
     Map<String, String> settings = new HashMap<>(environment);
     settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of("-Xmx128m", "-jar", ROOT.resolve("gateway/target/gateway.jar").toString()));
+    command.addAll(List.of(arguments));
+    gatewayProcesses++;
     return ManagedProcess.start(
-        directory.resolve("gateway.log"),
-        settings,
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx128m",
-            "-jar",
-            ROOT.resolve("gateway/target/gateway.jar").toString()));
+        directory.resolve("gateway" + gatewayProcesses + ".log"), settings, command);
   }
 
   Path directory() {
@@ -204,6 +206,10 @@ final class TestCluster implements AutoCloseable {
 
   int port() {
     return gateway.address().getPort();
+  }
+
+  URI adminUri(String path) {
+    return URI.create("http://127.0.0.1:" + gateway.adminAddress().getPort() + path);
   }
 
   TestNode node(int index) {
