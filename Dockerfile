@@ -10,7 +10,7 @@ RUN apt-get update \
 WORKDIR /build
 COPY . .
 RUN [ -n "$PREBUILT" ] \
- || mvn -B -q -DskipTests -Dmaven.test.skip=true -Dspotless.check.skip=true -pl gateway,node-tunnel -am package
+ || mvn -B -q -DskipTests -Dspotless.check.skip=true -pl gateway,node-tunnel -am package
 # Netty's native transport, where a read-only container finds it without unpacking.
 RUN mkdir /native && cd /native && jar xf /build/gateway/target/gateway.jar META-INF/native \
  && mv META-INF/native/libnetty_transport_native_epoll_*.so . && rm -r META-INF
@@ -20,7 +20,8 @@ RUN jlink --output /java --strip-java-debug-attributes --no-header-files --no-ma
  && mv /native/*.so /java/lib
 
 FROM debian:${DEBIAN}-slim
-RUN useradd --system --uid 6311 --no-create-home --shell /usr/sbin/nologin rcloud
+RUN useradd --system --uid 6311 --no-create-home --shell /usr/sbin/nologin rcloud \
+ && install -d -o 6311 -g 6311 -m 700 /run/token
 COPY --from=build /java /opt/java
 COPY --from=build /build/gateway/target/gateway.jar /opt/rcloud/gateway.jar
 COPY config/docker/gateway-entrypoint config/docker/health /opt/rcloud/

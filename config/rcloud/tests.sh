@@ -34,7 +34,7 @@ run_container_tests() {
   if (cd "$ROOT" && PREBUILT=yes compose build) >"$LOG_DIR/images.log" 2>&1; then
     # Where the tests run as root beside the engine, nothing has to clean up behind them, and ports are local.
     TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=localhost \
-      run_maven verify containers.log -Pcontainers -pl containers || code=1
+      run_maven verify containers.log -Pcontainers -pl containers -am || code=1
   else
     tail -n 20 "$LOG_DIR/images.log" >&2
     code=1

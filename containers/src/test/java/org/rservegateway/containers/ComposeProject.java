@@ -24,9 +24,6 @@ import org.testcontainers.DockerClientFactory;
 /** The project's own docker-compose.yml, started as an administrator does; it ends with this. */
 final class ComposeProject implements AutoCloseable {
 
-  /** What the gateway and the nodes show each other here. */
-  static final String TOKEN = "a-secret-for-these-tests";
-
   static final Duration PATIENCE = Duration.ofMinutes(3);
 
   private static final Path ROOT = Path.of("").toAbsolutePath().getParent();
@@ -85,7 +82,7 @@ final class ComposeProject implements AutoCloseable {
             Map.of(
                 "PUBLISHED_ADDRESS", "127.0.0.1",
                 "PUBLISHED_PORT", String.valueOf(port),
-                "TUNNEL_TOKEN", TOKEN,
+                "RSERVE_MEMORY", "800m",
                 "RSERVE_MAX_PROCESSES", "150",
                 "RCLOUD_TIMEOUTS_IDLE", "7m",
                 "PREBUILT", "yes"));

@@ -1,6 +1,7 @@
 package org.rservegateway.containers;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import com.github.dockerjava.api.model.Container;
@@ -61,9 +62,14 @@ class ContainersIT {
     assertThat(
             shellOfR(client, "id -u; grep CapEff /proc/self/status; grep NoNew /proc/self/status"))
         .matches("(?s)2\\d{4}\\n.*0000000000000000\\n.*1");
+    String token = project.shell(project.gateway(), "cat /run/token/token");
+    assertThat(token).matches("[0-9a-f]{48}");
     assertThat(shellOfR(client, "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\\\0' '\\\\n'"))
         .contains("PATH=")
-        .doesNotContain(ComposeProject.TOKEN);
+        .doesNotContain(token);
+    assertThat(shellOfR(client, "cat /run/token/token 2>&1; ls /run/node-tunnel 2>&1"))
+        .contains("/run/token/token: Permission denied")
+        .contains("/run/node-tunnel': Permission denied");
     assertThat(shellOfR(client, "timeout 5 bash -c 'exec 3<>/dev/tcp/1.1.1.1/53' 2>&1; echo $?"))
         .doesNotEndWith("\n0");
     assertThat(shellOfR(client, "touch /usr/x /etc/x /opt/x 2>&1 | grep -c 'Read-only'"))
@@ -209,6 +215,26 @@ class ContainersIT {
       client.close();
     }
     bomb.close();
+    awaitAllNodesServe();
+  }
+
+  @Test
+  void aMemoryHogLosesItsOwnSessionAndNoOther() throws Exception {
+    List<RConnection> others = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      RConnection other = project.connect();
+      other.voidEval("x <- 42");
+      others.add(other);
+    }
+    RConnection hog = project.connect();
+
+    // More than RSERVE_MEMORY is here.
+    assertThatThrownBy(() -> hog.voidEval("x <- rep(pi, 4e8)")).isInstanceOf(RserveException.class);
+
+    for (RConnection other : others) {
+      assertThat(other.eval("x").asDouble()).isEqualTo(42);
+      other.close();
+    }
     awaitAllNodesServe();
   }
 
