@@ -10,16 +10,22 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import org.rservegateway.gateway.admin.AdminServer;
 import org.rservegateway.gateway.admin.GatewayView;
 import org.rservegateway.gateway.client.ClientListener;
+import org.rservegateway.gateway.config.ConfigException;
+import org.rservegateway.gateway.config.ConfigSource;
+import org.rservegateway.gateway.config.Effect;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.config.LiveConfig;
 import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.metrics.GatewayMeters;
 import org.rservegateway.gateway.node.NodeDiscovery;
@@ -49,7 +55,8 @@ public final class Gateway implements AutoCloseable {
     CLOSED
   }
 
-  private final GatewayConfig config;
+  private final ConfigSource source;
+  private final LiveConfig live;
   private final EventLoops eventLoops;
   private final DnsAddressResolverGroup resolvers;
   private final PrometheusMeterRegistry meters =
@@ -65,18 +72,20 @@ public final class Gateway implements AutoCloseable {
   private final CountDownLatch closed = new CountDownLatch(1);
   private volatile long drainsSince;
 
-  private Gateway(GatewayConfig config, boolean takeOver) throws IOException {
-    this.config = config;
+  private Gateway(ConfigSource source, boolean takeOver) throws IOException, ConfigException {
+    this.source = source;
+    GatewayConfig config = source.load();
+    live = new LiveConfig(config);
     eventLoops = new EventLoops(config.eventLoops(Runtime.getRuntime().availableProcessors()));
     resolvers =
         new DnsAddressResolverGroup(
             new DnsNameResolverBuilder()
                 .datagramChannelFactory(eventLoops.datagramChannels())
                 .socketChannelFactory(null));
-    TunnelConnector connector = new TunnelConnector(eventLoops, config, resolvers);
-    dispatcher = new SessionDispatcher(config, connector::open, System::nanoTime);
-    sessions = SessionContext.of(config, dispatcher, meters, System::nanoTime);
-    discovery = new NodeDiscovery(eventLoops, config.tunnel(), resolvers, dispatcher);
+    TunnelConnector connector = new TunnelConnector(eventLoops, live, resolvers);
+    dispatcher = new SessionDispatcher(live, connector::open, System::nanoTime);
+    sessions = SessionContext.of(live, dispatcher, meters, System::nanoTime);
+    discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher);
     gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessionViews, dispatcher);
     ClientListener listening = null;
     try {
@@ -85,7 +94,7 @@ public final class Gateway implements AutoCloseable {
         awaitRSession();
       }
       listening = new ClientListener(eventLoops, sessions, takeOver);
-      admin = new AdminServer(config.admin(), new View(), takeOver);
+      admin = new AdminServer(live, new View(), takeOver);
     } catch (IOException e) {
       if (listening != null) {
         listening.close();
@@ -143,7 +152,7 @@ public final class Gateway implements AutoCloseable {
   }
 
   private boolean isDrained() {
-    Duration most = config.timeouts().drain();
+    Duration most = live.get().timeouts().drain();
     long nanos = System.nanoTime() - drainsSince;
     return (nanos > LINGER.toNanos() && clients() == 0)
         || (!most.isZero() && nanos > most.toNanos());
@@ -152,10 +161,12 @@ public final class Gateway implements AutoCloseable {
   /**
    * Starts a gateway.
    *
+   * @param source what the configuration is read from, now and on each {@link #reload}
    * @throws IOException if it can't listen, with the address in the message
+   * @throws ConfigException with every mistake in the configuration
    */
-  public static Gateway start(GatewayConfig config) throws IOException {
-    return new Gateway(config, false);
+  public static Gateway start(ConfigSource source) throws IOException, ConfigException {
+    return new Gateway(source, false);
   }
 
   /**
@@ -163,9 +174,10 @@ public final class Gateway implements AutoCloseable {
    * the other one is to be told to drain.
    *
    * @throws IOException if it can't listen, or has no R session within 30 s
+   * @throws ConfigException with every mistake in the configuration
    */
-  public static Gateway takeOver(GatewayConfig config) throws IOException {
-    return new Gateway(config, true);
+  public static Gateway takeOver(ConfigSource source) throws IOException, ConfigException {
+    return new Gateway(source, true);
   }
 
   /** Where clients connect. */
@@ -194,6 +206,39 @@ public final class Gateway implements AutoCloseable {
   }
 
   /**
+   * Reads the configuration anew. With a mistake in it nothing changes.
+   *
+   * @return what is different
+   * @throws ConfigException with every mistake
+   */
+  public List<LiveConfig.Change> reload() throws ConfigException {
+    GatewayConfig next;
+    try {
+      next = source.load();
+    } catch (ConfigException e) {
+      log.error("not reloaded, nothing has changed: {}", e.getMessage());
+      throw e;
+    }
+    List<LiveConfig.Change> changes = live.replace(next);
+    sessions.registry().timeoutsChanged();
+    log.info(
+        "reloaded: {}",
+        changes.isEmpty()
+            ? "nothing is different"
+            : changes.stream().map(Gateway::describe).collect(Collectors.joining(", ")));
+    return changes;
+  }
+
+  private static String describe(LiveConfig.Change change) {
+    return "%s from \"%s\" to \"%s\"%s"
+        .formatted(
+            change.setting(),
+            change.before(),
+            change.after(),
+            change.effect() == Effect.RESTART ? " at the next start" : "");
+  }
+
+  /**
    * Listens no more and is not ready any more. Sessions go on, {@code timeouts.drain} at most;
    * then, or when there are none, the gateway closes by itself.
    *
@@ -207,7 +252,7 @@ public final class Gateway implements AutoCloseable {
     log.info(
         "gateway drains: no new clients; {} may go on for timeouts.drain, {}",
         clients(),
-        SettingType.format(config.timeouts().drain()));
+        SettingType.format(live.get().timeouts().drain()));
     // Who is on the way already still gets in.
     eventLoops
         .next()

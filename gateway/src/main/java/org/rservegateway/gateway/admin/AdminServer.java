@@ -47,10 +47,11 @@ public final class AdminServer implements AutoCloseable {
    * @param takeOver whether another gateway may listen there, whose requests come here now
    * @throws IOException if it can't, with the address in the message
    */
-  public AdminServer(GatewayConfig.Admin config, GatewayView gateway, boolean takeOver)
+  public AdminServer(Supplier<GatewayConfig> live, GatewayView gateway, boolean takeOver)
       throws IOException {
     this.gateway = gateway;
-    this.authority = new Authority(config.token());
+    this.authority = new Authority(() -> live.get().admin().token());
+    GatewayConfig.Admin config = live.get().admin();
     try {
       if (!takeOver) {
         PortTakeover.checkIsFree(config.host(), config.port());

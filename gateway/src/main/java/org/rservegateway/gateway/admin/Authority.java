@@ -4,6 +4,7 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.config.Secret;
 import reactor.netty.http.server.HttpServerRequest;
 
@@ -17,9 +18,9 @@ final class Authority {
   private static final String SCHEME = "Bearer ";
   private static final String FETCH_SITE = "Sec-Fetch-Site";
 
-  private final Secret token;
+  private final Supplier<Secret> token;
 
-  Authority(Secret token) {
+  Authority(Supplier<Secret> token) {
     this.token = token;
   }
 
@@ -28,7 +29,7 @@ final class Authority {
     if (comesFromAnotherSite(request)) {
       return "a page of another site can't do this";
     }
-    if (!token.value().isEmpty()) {
+    if (!token.get().value().isEmpty()) {
       return bringsToken(request) ? "" : "bring admin.token as a bearer token";
     }
     InetSocketAddress peer = request.remoteAddress();
@@ -41,7 +42,7 @@ final class Authority {
     String brought = request.requestHeaders().get(HttpHeaderNames.AUTHORIZATION, "");
     return MessageDigest.isEqual(
         brought.getBytes(StandardCharsets.UTF_8),
-        (SCHEME + token.value()).getBytes(StandardCharsets.UTF_8));
+        (SCHEME + token.get().value()).getBytes(StandardCharsets.UTF_8));
   }
 
   private static boolean comesFromAnotherSite(HttpServerRequest request) {

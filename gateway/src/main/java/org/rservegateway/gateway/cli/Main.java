@@ -8,7 +8,7 @@ import java.util.concurrent.Callable;
 import org.rservegateway.gateway.Gateway;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
-import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.config.ConfigSource;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -57,8 +57,8 @@ public final class Main implements Callable<Integer> {
   public Integer call() {
     Gateway gateway;
     try {
-      GatewayConfig settings = ConfigLoader.load(Optional.ofNullable(config), System.getenv());
-      gateway = takeOver ? Gateway.takeOver(settings) : Gateway.start(settings);
+      ConfigSource source = () -> ConfigLoader.load(Optional.ofNullable(config), System.getenv());
+      gateway = takeOver ? Gateway.takeOver(source) : Gateway.start(source);
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;
@@ -66,6 +66,7 @@ public final class Main implements Callable<Integer> {
       System.err.println(e.getMessage());
       return FAILED;
     }
+    Signals.on("HUP", () -> reload(gateway));
     Signals.on(
         "TERM",
         () -> {
@@ -84,6 +85,14 @@ public final class Main implements Callable<Integer> {
                 "shutdown"));
     gateway.awaitClosed();
     return OK;
+  }
+
+  private static void reload(Gateway gateway) {
+    try {
+      gateway.reload();
+    } catch (ConfigException e) {
+      // The gateway's log tells of it; whoever sends a signal hears no answer.
+    }
   }
 
   @Command(name = "check-config", description = "Says what is wrong with a configuration file.")

@@ -21,7 +21,7 @@ public record GatewayConfig(
     Pool pool,
     Tunnel tunnel,
     Admin admin,
-    @Default("0") int threads) {
+    @TakesEffect(Effect.RESTART) @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
   private static final int MAX_BACKLOG = 65535;
@@ -45,6 +45,7 @@ public record GatewayConfig(
    * @param keepaliveInterval between two such questions
    * @param keepaliveProbes unanswered ones after which the client counts as gone
    */
+  @TakesEffect(Effect.RESTART)
   public record Listen(
       @Default("127.0.0.1") String host,
       @Default("6311") int port,
@@ -139,7 +140,7 @@ public record GatewayConfig(
   public record Pool(
       @Default("4") int warm,
       @Default("50") int maxSessionsPerNode,
-      @Default("1h") Duration maxTunnelAge) {
+      @TakesEffect(Effect.NEW_TUNNELS) @Default("1h") Duration maxTunnelAge) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseOutside(
@@ -162,12 +163,13 @@ public record GatewayConfig(
    * @param nodesInterval between two questions for the list of nodes
    * @param pingTimeout silence after which a tunnel counts as broken
    */
+  @TakesEffect(Effect.NEW_TUNNELS)
   public record Tunnel(
       @Default("http://127.0.0.1:8080") URI proxy,
       @Default("") Secret token,
       @Default("5s") Duration connectTimeout,
       @Default("15s") Duration readyTimeout,
-      @Default("2s") Duration nodesInterval,
+      @TakesEffect(Effect.NOW) @Default("2s") Duration nodesInterval,
       @Default("15s") Duration pingInterval,
       @Default("45s") Duration pingTimeout) {
 
@@ -217,7 +219,9 @@ public record GatewayConfig(
    *     machine may
    */
   public record Admin(
-      @Default("127.0.0.1") String host, @Default("9311") int port, @Default("") Secret token) {
+      @TakesEffect(Effect.RESTART) @Default("127.0.0.1") String host,
+      @TakesEffect(Effect.RESTART) @Default("9311") int port,
+      @Default("") Secret token) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "admin.host");

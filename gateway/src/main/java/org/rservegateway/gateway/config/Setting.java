@@ -8,8 +8,9 @@ import java.util.Locale;
  * @param path such as {@code timeouts.queue}
  * @param type of the record's component
  * @param defaultText as the file would spell it
+ * @param effect when a changed value counts
  */
-record Setting(String path, Class<?> type, String defaultText) {
+record Setting(String path, Class<?> type, String defaultText, Effect effect) {
 
   static final String VARIABLE_PREFIX = "RCLOUD_";
 

@@ -70,6 +70,14 @@ public final class SettingType {
     return millis % 1000 == 0 ? duration.toSeconds() + "s" : millis + "ms";
   }
 
+  /** A setting's value as a file spells it; a secret is masked. */
+  static String format(Object value) {
+    if (value instanceof Duration duration) {
+      return format(duration);
+    }
+    return value instanceof Enum<?> constant ? nameOf(constant) : String.valueOf(value);
+  }
+
   private static int integer(String text) {
     try {
       return Integer.parseInt(text);

@@ -86,6 +86,38 @@ final class Settings {
     return new Setting(
         prefix + component.getName(),
         component.getType(),
-        component.getAnnotation(Default.class).value());
+        component.getAnnotation(Default.class).value(),
+        effect(component));
+  }
+
+  private static Effect effect(RecordComponent component) {
+    TakesEffect own = component.getAnnotation(TakesEffect.class);
+    TakesEffect ofSection = component.getDeclaringRecord().getAnnotation(TakesEffect.class);
+    if (own != null) {
+      return own.value();
+    }
+    return ofSection != null ? ofSection.value() : Effect.NOW;
+  }
+
+  /** The value of each setting in {@code root}, by its path. */
+  static Map<String, Object> valuesOf(Record root) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    collectValues(root, "", values);
+    return values;
+  }
+
+  private static void collectValues(Record record, String prefix, Map<String, Object> values) {
+    for (RecordComponent component : record.getClass().getRecordComponents()) {
+      try {
+        Object value = component.getAccessor().invoke(record);
+        if (isSection(component)) {
+          collectValues((Record) value, prefix + component.getName() + ".", values);
+        } else {
+          values.put(prefix + component.getName(), value);
+        }
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException(component + " can't be read", e);
+      }
+    }
   }
 }

@@ -20,6 +20,7 @@ public final class Node {
   private final String tunnelPath;
 
   private boolean retired;
+  private boolean draining;
   private int sessions;
   private int foreignSessions;
   private long lastUsed;
@@ -60,6 +61,16 @@ public final class Node {
   /** Whether it left the cluster. */
   public boolean isRetired() {
     return retired;
+  }
+
+  /** Whether no session begins on it, until an operator says otherwise. */
+  public boolean isDraining() {
+    return draining;
+  }
+
+  /** An operator takes it out, or in again; its sessions go on. */
+  public void setDraining(boolean draining) {
+    this.draining = draining;
   }
 
   // ---- load

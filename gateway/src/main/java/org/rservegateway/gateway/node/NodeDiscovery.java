@@ -25,6 +25,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
@@ -48,7 +49,7 @@ public final class NodeDiscovery {
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._-]{1,128}");
 
   private final EventLoops eventLoops;
-  private final GatewayConfig.Tunnel config;
+  private final Supplier<GatewayConfig> live;
   private final AddressResolverGroup<InetSocketAddress> resolvers;
   private final NodeDirectory directory;
   private final EventLoop loop;
@@ -58,14 +59,18 @@ public final class NodeDiscovery {
   /** Discovery that has not begun. */
   public NodeDiscovery(
       EventLoops eventLoops,
-      GatewayConfig.Tunnel config,
+      Supplier<GatewayConfig> live,
       AddressResolverGroup<InetSocketAddress> resolvers,
       NodeDirectory directory) {
     this.eventLoops = eventLoops;
-    this.config = config;
+    this.live = live;
     this.resolvers = resolvers;
     this.directory = directory;
     this.loop = eventLoops.next();
+  }
+
+  private GatewayConfig.Tunnel config() {
+    return live.get().tunnel();
   }
 
   /** Asks for the first time, and then every {@code tunnel.nodesInterval}. */
@@ -82,7 +87,7 @@ public final class NodeDiscovery {
     if (stopped) {
       return;
     }
-    URI proxy = config.proxy();
+    URI proxy = config().proxy();
     int port = proxy.getPort() < 0 ? HTTP_PORT : proxy.getPort();
     new Bootstrap()
         .group(loop)
@@ -90,7 +95,7 @@ public final class NodeDiscovery {
         .resolver(resolvers)
         .option(
             ChannelOption.CONNECT_TIMEOUT_MILLIS,
-            Math.toIntExact(config.connectTimeout().toMillis()))
+            Math.toIntExact(config().connectTimeout().toMillis()))
         .handler(
             new ChannelInitializer<Channel>() {
               @Override
@@ -114,16 +119,17 @@ public final class NodeDiscovery {
   }
 
   private ReadTimeoutHandler timeout() {
-    return new ReadTimeoutHandler(config.connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
+    return new ReadTimeoutHandler(config().connectTimeout().toMillis(), TimeUnit.MILLISECONDS);
   }
 
   private void askAgain() {
-    loop.schedule(this::ask, config.nodesInterval().toNanos(), TimeUnit.NANOSECONDS);
+    loop.schedule(this::ask, config().nodesInterval().toNanos(), TimeUnit.NANOSECONDS);
   }
 
   private void problem(String text) {
     if (!text.equals(lastProblem)) {
-      log.warn("can't ask {}{} for the nodes: {}", config.proxy(), TunnelProtocol.NODES_PATH, text);
+      log.warn(
+          "can't ask {}{} for the nodes: {}", config().proxy(), TunnelProtocol.NODES_PATH, text);
       lastProblem = text;
     }
   }
@@ -177,7 +183,7 @@ public final class NodeDiscovery {
       FullHttpRequest request =
           new DefaultFullHttpRequest(
               HttpVersion.HTTP_1_1, HttpMethod.GET, TunnelProtocol.NODES_PATH);
-      request.headers().set(HttpHeaderNames.HOST, config.proxy().getAuthority());
+      request.headers().set(HttpHeaderNames.HOST, config().proxy().getAuthority());
       request.headers().set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
       ctx.writeAndFlush(request, ctx.voidPromise());
     }

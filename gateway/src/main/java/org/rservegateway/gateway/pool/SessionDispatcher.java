@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
@@ -43,13 +45,17 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
 
   private final Object lock = new Object();
   private final LongSupplier nanoTime;
-  private final int queueLimit;
-  private final int warm;
+  private final Supplier<GatewayConfig> live;
   private final TunnelPool pool;
   private final Map<String, Node> nodes = new LinkedHashMap<>();
   private final Deque<Applicant> queue = new ArrayDeque<>();
   private long sessionsBegun;
   private boolean closed;
+  private boolean paused;
+
+  /** Nodes that an operator has taken out, by name: one that leaves and comes back stays out. */
+  private final Set<String> draining = new HashSet<>();
+
   private volatile QapGreeting greeting;
 
   /**
@@ -60,13 +66,12 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
    * @param nanoTime the clock, as {@link System#nanoTime}
    */
   public SessionDispatcher(
-      GatewayConfig config,
+      Supplier<GatewayConfig> live,
       BiFunction<Node, TunnelObserver, Tunnel> opener,
       LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
-    queueLimit = config.limits().queue();
-    warm = config.pool().warm();
-    pool = new TunnelPool(config.pool(), node -> opener.apply(node, this), nanoTime);
+    this.live = live;
+    pool = new TunnelPool(() -> live.get().pool(), node -> opener.apply(node, this), nanoTime);
   }
 
   // ---- for client sessions
@@ -104,7 +109,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
         queue.addLast(applicant);
       }
       consequences = dispatch();
-      refused = !again && queue.size() > queueLimit && queue.peekLast() == applicant;
+      refused =
+          !again && queue.size() > live.get().limits().queue() && queue.peekLast() == applicant;
       if (refused) {
         queue.removeLast();
       }
@@ -141,8 +147,11 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     synchronized (lock) {
       String nodeTexts =
           nodes.values().stream().map(this::describe).collect(Collectors.joining("; "));
-      return "%d waiting; %s"
-          .formatted(queue.size(), nodeTexts.isEmpty() ? "no node is known" : nodeTexts);
+      return "%s%d waiting; %s"
+          .formatted(
+              paused ? "paused; " : "",
+              queue.size(),
+              nodeTexts.isEmpty() ? "no node is known" : nodeTexts);
     }
   }
 
@@ -154,6 +163,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
                 pool.borrowed(node),
                 pool.ready(node),
                 pool.idle(node) - pool.ready(node));
+    if (node.isDraining()) {
+      text += ", taken out";
+    }
     return node.isFailing() ? text + ", failing: " + node.lastFailure() : text;
   }
 
@@ -192,7 +204,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
                 pool.borrowed(node),
                 ready,
                 pool.idle(node) - ready,
-                node.load()));
+                node.load(),
+                node.isDraining(),
+                live.get().pool().maxSessionsPerNode()));
       }
       return views;
     }
@@ -207,9 +221,19 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
    * @param ready tunnels whose R session waits
    * @param opening tunnels that have none yet
    * @param load sessions that the node serves, those of other gateways too, as far as is known
+   * @param draining whether an operator has taken it out
+   * @param capacity tunnels that it may have at most
    */
   public record NodeView(
-      String name, boolean healthy, String failure, int inUse, int ready, int opening, int load) {}
+      String name,
+      boolean healthy,
+      String failure,
+      int inUse,
+      int ready,
+      int opening,
+      int load,
+      boolean draining,
+      int capacity) {}
 
   /**
    * The tunnels of one node.
@@ -219,6 +243,54 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
    * @param opening that have none yet
    */
   public record TunnelCounts(int inUse, int ready, int opening) {}
+
+  // ---- for operators
+
+  /**
+   * Takes a node out, or in again: no session begins on one that is out, those that run go on.
+   *
+   * @return false if there is no such node
+   */
+  public boolean setDraining(String name, boolean out) {
+    boolean[] known = {false};
+    change(
+        () -> {
+          Node node = nodes.get(name);
+          if (node == null) {
+            return;
+          }
+          known[0] = true;
+          if (node.isDraining() != out) {
+            log.info("node {} {}", name, out ? "is taken out" : "is taken in again");
+          }
+          node.setDraining(out);
+          if (out) {
+            draining.add(name);
+            pool.clear(node);
+          } else {
+            draining.remove(name);
+          }
+        });
+    return known[0];
+  }
+
+  /** Whether sessions that have none get an R session; those that don't wait in the queue. */
+  public void setPaused(boolean paused) {
+    change(
+        () -> {
+          if (this.paused != paused) {
+            log.info(paused ? "paused: new sessions wait" : "resumed");
+          }
+          this.paused = paused;
+        });
+  }
+
+  /** Whether new sessions are held in the queue. */
+  public boolean isPaused() {
+    synchronized (lock) {
+      return paused;
+    }
+  }
 
   // ---- from tunnels
 
@@ -321,7 +393,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     return node.tunnelPath().equals(TunnelProtocol.PATH);
   }
 
-  private static Node joined(Node node) {
+  private Node joined(Node node) {
+    node.setDraining(draining.contains(node.name()));
     log.info("node {} joined, by {}", node.name(), node.tunnelPath());
     return node;
   }
@@ -366,7 +439,7 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     }
     List<Runnable> consequences = new ArrayList<>(1);
     greeting().ifPresent(known -> greet(known, consequences));
-    while (!queue.isEmpty()) {
+    while (!paused && !queue.isEmpty()) {
       Tunnel tunnel = borrowFromLeastLoaded();
       if (tunnel == null) {
         break;
@@ -392,7 +465,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   private Tunnel borrowFromLeastLoaded() {
     Node best = null;
     for (Node node : nodes.values()) {
-      if (pool.hasReady(node) && (best == null || LEAST_LOADED.compare(node, best) < 0)) {
+      if (!node.isDraining()
+          && pool.hasReady(node)
+          && (best == null || LEAST_LOADED.compare(node, best) < 0)) {
         best = node;
       }
     }
@@ -409,9 +484,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
 
   private void openTunnels() {
     long now = nanoTime.getAsLong();
-    int wanted = Math.max(warm, Math.min(queue.size(), OPENED_AT_A_TIME));
+    int wanted = Math.max(live.get().pool().warm(), Math.min(queue.size(), OPENED_AT_A_TIME));
     for (Node node : nodes.values()) {
-      if (!node.isResting(now)) {
+      if (!node.isDraining() && !node.isResting(now)) {
         // A node that failed gets one try, and not a crowd of them.
         pool.open(node, node.isFailing() ? Math.min(1, wanted) : wanted);
       }

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.commons.pool2.BaseKeyedPooledObjectFactory;
 import org.apache.commons.pool2.PooledObject;
 import org.apache.commons.pool2.impl.DefaultPooledObject;
@@ -34,27 +35,29 @@ final class TunnelPool {
 
   private final GenericKeyedObjectPool<Node, Tunnel> pool;
   private final LongSupplier nanoTime;
-  private final int maxPerNode;
+  private final Supplier<GatewayConfig.Pool> config;
   private final Set<Tunnel> members = new HashSet<>();
   private final Set<Tunnel> borrowed = new HashSet<>();
   private final Map<Node, Set<Tunnel>> ready = new HashMap<>();
   private final Map<Tunnel, Long> announced = new HashMap<>();
   private final Map<Tunnel, Long> idleSince = new HashMap<>();
 
-  TunnelPool(GatewayConfig.Pool config, Function<Node, Tunnel> opener, LongSupplier nanoTime) {
+  TunnelPool(
+      Supplier<GatewayConfig.Pool> config, Function<Node, Tunnel> opener, LongSupplier nanoTime) {
+    this.config = config;
     this.nanoTime = nanoTime;
-    maxPerNode = config.maxSessionsPerNode();
     GenericKeyedObjectPoolConfig<Tunnel> settings = new GenericKeyedObjectPoolConfig<>();
     settings.setMaxTotal(-1);
-    settings.setMaxTotalPerKey(maxPerNode);
-    settings.setMaxIdlePerKey(maxPerNode);
+    settings.setMaxTotalPerKey(-1); // how many there may be is decided in open()
+    settings.setMaxIdlePerKey(-1);
     settings.setBlockWhenExhausted(false);
     settings.setTestOnReturn(true);
     settings.setTestWhileIdle(true);
     settings.setNumTestsPerEvictionRun(Integer.MAX_VALUE);
     // Eviction runs when the dispatcher says so, under its lock, and on no thread of its own.
     settings.setTimeBetweenEvictionRuns(Duration.ofMillis(-1));
-    settings.setEvictionPolicy((limits, tunnel, idle) -> idle > config.warm() && isSurplus(tunnel));
+    settings.setEvictionPolicy(
+        (limits, tunnel, idle) -> idle > config.get().warm() && isSurplus(tunnel));
     settings.setJmxEnabled(false);
     pool = new GenericKeyedObjectPool<>(new Factory(opener), settings);
   }
@@ -71,7 +74,7 @@ final class TunnelPool {
     int missing =
         Math.min(
             target - pool.getNumIdle(node),
-            maxPerNode - pool.getNumActive(node) - pool.getNumIdle(node));
+            config.get().maxSessionsPerNode() - pool.getNumActive(node) - pool.getNumIdle(node));
     for (int i = 0; i < missing; i++) {
       try {
         pool.addObject(node);
@@ -153,7 +156,7 @@ final class TunnelPool {
     if (!borrowed.remove(tunnel)) {
       return;
     }
-    if (tunnel.node().isRetired()) {
+    if (tunnel.node().isRetired() || tunnel.node().isDraining()) {
       remove(tunnel);
     } else {
       pool.returnObject(tunnel.node(), tunnel);

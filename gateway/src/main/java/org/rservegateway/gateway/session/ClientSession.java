@@ -102,7 +102,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     this.context = context;
     dispatcher = context.dispatcher();
     id = context.registry().nextId();
-    deadlines = new Deadlines(context.config().timeouts(), now());
+    deadlines = new Deadlines(context.live(), now());
   }
 
   /** Its name, which no other session of this gateway has. */

@@ -1,33 +1,36 @@
 package org.rservegateway.gateway.session;
 
 import java.util.Optional;
-import java.util.Set;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
 
-/** Which commands reach R, and how large a packet may be. Never changes; safe for all threads. */
+/** Which commands reach R, and how large a packet may be. Safe for all threads. */
 public final class CommandPolicy {
 
-  private final Set<QapCommand> denied;
-  private final long largestPacket;
+  private final Supplier<GatewayConfig> live;
 
-  /** The policy that {@code config} asks for. */
-  public CommandPolicy(GatewayConfig config) {
-    denied = config.commands().deny().commands();
-    long limit = config.limits().packet().bytes();
-    largestPacket = limit == 0 ? Long.MAX_VALUE : limit;
+  /** The policy that the configuration asks for at the time. */
+  public CommandPolicy(Supplier<GatewayConfig> live) {
+    this.live = live;
+  }
+
+  private long largestPacket() {
+    long limit = live.get().limits().packet().bytes();
+    return limit == 0 ? Long.MAX_VALUE : limit;
   }
 
   /** Whether the packet may have the length that it announces; 2<sup>63</sup> bytes never. */
   boolean allowsLength(QapHeader header) {
-    return header.length() >= 0 && header.length() <= largestPacket;
+    return header.length() >= 0 && header.length() <= largestPacket();
   }
 
   /** Why a packet may not be so long, for people. */
   String describeLength(QapHeader header) {
     String announced = "a packet of %s bytes".formatted(Long.toUnsignedString(header.length()));
+    long largestPacket = largestPacket();
     return largestPacket == Long.MAX_VALUE
         ? announced
         : announced + " is longer than limits.packet, %d bytes".formatted(largestPacket);
@@ -55,7 +58,7 @@ public final class CommandPolicy {
               QapError.UNSUPPORTED_COMMAND,
               "TLS can't begin inside a session; connect to a TLS port instead");
       default ->
-          denied.contains(command)
+          live.get().commands().deny().commands().contains(command)
               ? Optional.of(denial(header, command.protocolName()))
               : Optional.empty();
     };

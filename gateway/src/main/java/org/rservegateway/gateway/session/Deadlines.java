@@ -2,6 +2,7 @@ package org.rservegateway.gateway.session;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 
 /**
@@ -29,13 +30,13 @@ final class Deadlines {
   /** Years away, and still a number that can be added to and multiplied by eight. */
   private static final long NEVER = Long.MAX_VALUE >> 6;
 
-  private final GatewayConfig.Timeouts timeouts;
+  private final Supplier<GatewayConfig> live;
   private final long startNanos;
   private Wait wait = Wait.GREETING;
   private long sinceNanos;
 
-  Deadlines(GatewayConfig.Timeouts timeouts, long nowNanos) {
-    this.timeouts = timeouts;
+  Deadlines(Supplier<GatewayConfig> live, long nowNanos) {
+    this.live = live;
     startNanos = nowNanos;
     sinceNanos = nowNanos;
   }
@@ -66,7 +67,7 @@ final class Deadlines {
     long waitLeft = left(timeout(), sinceNanos, nowNanos);
     return wait == Wait.LATE_COMMAND
         ? waitLeft
-        : Math.min(waitLeft, left(timeouts.lifetime(), startNanos, nowNanos));
+        : Math.min(waitLeft, left(live.get().timeouts().lifetime(), startNanos, nowNanos));
   }
 
   private static long left(Duration timeout, long sinceNanos, long nowNanos) {
@@ -74,6 +75,7 @@ final class Deadlines {
   }
 
   private Duration timeout() {
+    GatewayConfig.Timeouts timeouts = live.get().timeouts();
     return switch (wait) {
       case GREETING, R_SESSION -> timeouts.queue();
       case FIRST_COMMAND -> timeouts.firstCommand();

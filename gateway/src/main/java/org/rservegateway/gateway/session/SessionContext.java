@@ -2,33 +2,40 @@ package org.rservegateway.gateway.session;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 
 /**
  * What all sessions share.
  *
+ * @param live the configuration that counts now
  * @param nanoTime the clock, as {@link System#nanoTime}
  */
 public record SessionContext(
-    GatewayConfig config,
+    Supplier<GatewayConfig> live,
     SessionDispatcher dispatcher,
     SessionRegistry registry,
     CommandPolicy policy,
     SessionMeters meters,
     LongSupplier nanoTime) {
 
+  /** The configuration at this moment. */
+  public GatewayConfig config() {
+    return live.get();
+  }
+
   /** The context of a gateway with these settings. */
   public static SessionContext of(
-      GatewayConfig config,
+      Supplier<GatewayConfig> live,
       SessionDispatcher dispatcher,
       MeterRegistry meters,
       LongSupplier nanoTime) {
     return new SessionContext(
-        config,
+        live,
         dispatcher,
-        new SessionRegistry(config.limits(), nanoTime),
-        new CommandPolicy(config),
+        new SessionRegistry(live, nanoTime),
+        new CommandPolicy(live),
         new SessionMeters(meters),
         nanoTime);
   }

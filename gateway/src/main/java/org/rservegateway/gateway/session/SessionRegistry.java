@@ -13,6 +13,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 
 /**
@@ -30,8 +31,7 @@ public final class SessionRegistry {
   /** Of those that were refused, so many are kept to be told why; more are closed at once. */
   private static final int MOST_REFUSED = 1_000;
 
-  private final int mostSessions;
-  private final int mostPerClient;
+  private final Supplier<GatewayConfig> live;
   private final LongSupplier nanoTime;
   private final Cache<Long, ClientSession> sessions;
   private final Policy.VarExpiration<Long, ClientSession> expiration;
@@ -45,10 +45,8 @@ public final class SessionRegistry {
    *
    * @param nanoTime the clock, as {@link System#nanoTime}
    */
-  public SessionRegistry(GatewayConfig.Limits limits, LongSupplier nanoTime) {
-    mostSessions = limits.sessions();
-    mostPerClient =
-        limits.sessionsPerClient() == 0 ? Integer.MAX_VALUE : limits.sessionsPerClient();
+  public SessionRegistry(Supplier<GatewayConfig> live, LongSupplier nanoTime) {
+    this.live = live;
     this.nanoTime = nanoTime;
     long origin = nanoTime.getAsLong();
     sessions =
@@ -82,7 +80,10 @@ public final class SessionRegistry {
    * @return which limit refuses it; empty if it has its place
    */
   Optional<CloseReason> admit(InetAddress client) {
-    if (admitted.incrementAndGet() > mostSessions) {
+    GatewayConfig.Limits limits = live.get().limits();
+    int mostPerClient =
+        limits.sessionsPerClient() == 0 ? Integer.MAX_VALUE : limits.sessionsPerClient();
+    if (admitted.incrementAndGet() > limits.sessions()) {
       admitted.decrementAndGet();
       return Optional.of(CloseReason.SESSION_LIMIT);
     }
@@ -119,9 +120,11 @@ public final class SessionRegistry {
 
   /** What a limit says to somebody whom it refuses, for people. */
   String describe(CloseReason limit) {
+    GatewayConfig.Limits limits = live.get().limits();
     return limit == CloseReason.CLIENT_LIMIT
-        ? "this address has limits.sessionsPerClient, %d, connections".formatted(mostPerClient)
-        : "limits.sessions, %d, clients are connected".formatted(mostSessions);
+        ? "this address has limits.sessionsPerClient, %d, connections"
+            .formatted(limits.sessionsPerClient())
+        : "limits.sessions, %d, clients are connected".formatted(limits.sessions());
   }
 
   /** Watches over a session until it is forgotten; from now on its deadlines count. */
@@ -144,6 +147,16 @@ public final class SessionRegistry {
           ticks(Math.max(0, session.nanosLeft(nanoTime.getAsLong()))),
           TimeUnit.NANOSECONDS);
     }
+  }
+
+  /** The timeouts have changed, and with them every session's deadline. */
+  public void timeoutsChanged() {
+    sessions.asMap().values().forEach(this::watchIfPresent);
+  }
+
+  /** Not {@link #watch}: one that has just been forgotten must not come back. */
+  private void watchIfPresent(ClientSession session) {
+    sessions.asMap().replace(session.id(), session);
   }
 
   /** The session is over. */

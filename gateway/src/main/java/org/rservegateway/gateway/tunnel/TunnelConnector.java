@@ -22,6 +22,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
@@ -42,23 +43,22 @@ public final class TunnelConnector {
       new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
   private final EventLoops eventLoops;
-  private final GatewayConfig.Tunnel config;
-  private final long maxAgeNanos;
+  private final Supplier<GatewayConfig> live;
   private final AddressResolverGroup<InetSocketAddress> resolvers;
 
-  /** A connector to the proxy that {@code config.tunnel().proxy()} names. */
+  /** A connector to the proxy that {@code tunnel.proxy} names when a tunnel is opened. */
   public TunnelConnector(
       EventLoops eventLoops,
-      GatewayConfig config,
+      Supplier<GatewayConfig> live,
       AddressResolverGroup<InetSocketAddress> resolvers) {
     this.eventLoops = eventLoops;
-    this.config = config.tunnel();
-    this.maxAgeNanos = config.pool().maxTunnelAge().toNanos();
+    this.live = live;
     this.resolvers = resolvers;
   }
 
   /** A tunnel to {@code node} that is being opened. */
   public Tunnel open(Node node, TunnelObserver observer) {
+    GatewayConfig.Tunnel config = live.get().tunnel();
     EventLoop loop = eventLoops.next();
     Tunnel tunnel = new Tunnel(node, loop, observer, expiry());
     URI proxy = config.proxy();
@@ -78,7 +78,7 @@ public final class TunnelConnector {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
-                    buildPipeline(channel.pipeline(), tunnel);
+                    buildPipeline(channel.pipeline(), tunnel, config);
                   }
                 })
             .connect(proxy.getHost(), port);
@@ -99,7 +99,8 @@ public final class TunnelConnector {
     return tunnel;
   }
 
-  private void buildPipeline(ChannelPipeline pipeline, Tunnel tunnel) {
+  private static void buildPipeline(
+      ChannelPipeline pipeline, Tunnel tunnel, GatewayConfig.Tunnel config) {
     pipeline
         .channel()
         .config()
@@ -111,11 +112,12 @@ public final class TunnelConnector {
         new IdleStateHandler(config.pingInterval().toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpClientCodec());
     pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
-    pipeline.addLast("webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node())));
-    pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed()));
+    pipeline.addLast(
+        "webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node(), config)));
+    pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed(config)));
   }
 
-  private WebSocketClientProtocolConfig handshake(Node node) {
+  private static WebSocketClientProtocolConfig handshake(Node node, GatewayConfig.Tunnel config) {
     HttpHeaders headers = new DefaultHttpHeaders();
     if (!config.token().value().isEmpty()) {
       headers.set(TunnelProtocol.TOKEN_HEADER, "Bearer " + config.token().value());
@@ -133,7 +135,7 @@ public final class TunnelConnector {
         .build();
   }
 
-  private int silentIntervalsAllowed() {
+  private static int silentIntervalsAllowed(GatewayConfig.Tunnel config) {
     return Math.toIntExact(
         (config.pingTimeout().toMillis() + config.pingInterval().toMillis() - 1)
             / config.pingInterval().toMillis());
@@ -141,6 +143,7 @@ public final class TunnelConnector {
 
   /** Tunnels that were opened together must not all be too old together. */
   private long expiry() {
+    long maxAgeNanos = live.get().pool().maxTunnelAge().toNanos();
     if (maxAgeNanos == 0) {
       return System.nanoTime() + Long.MAX_VALUE / 2;
     }

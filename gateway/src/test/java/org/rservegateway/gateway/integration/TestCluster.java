@@ -163,7 +163,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   private void startGateway() throws IOException, ConfigException {
-    gateway = Gateway.start(ConfigLoader.load(Optional.empty(), environment));
+    gateway = Gateway.start(() -> ConfigLoader.load(Optional.empty(), environment));
   }
 
   /** Waits until each node has an R session that waits. */

@@ -56,8 +56,8 @@ public final class EmbeddedCluster implements AutoCloseable {
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e);
     }
-    dispatcher = new SessionDispatcher(config, this::open, nanos::get);
-    sessions = SessionContext.of(config, dispatcher, meters, nanos::get);
+    dispatcher = new SessionDispatcher(() -> config, this::open, nanos::get);
+    sessions = SessionContext.of(() -> config, dispatcher, meters, nanos::get);
   }
 
   private Tunnel open(Node node, TunnelObserver observer) {
