@@ -28,10 +28,12 @@ import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.config.LiveConfig;
 import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.metrics.GatewayMeters;
+import org.rservegateway.gateway.metrics.Rates;
 import org.rservegateway.gateway.node.NodeDiscovery;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.SessionContext;
+import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;
 import org.rservegateway.gateway.tunnel.TunnelConnector;
 import org.slf4j.Logger;
@@ -64,6 +66,7 @@ public final class Gateway implements AutoCloseable {
   private final SessionDispatcher dispatcher;
   private final SessionContext sessions;
   private final GatewayMeters gatewayMeters;
+  private final Rates rates;
   private final AdminServer admin;
   private final NodeDiscovery discovery;
   private final ClientListener listener;
@@ -87,6 +90,7 @@ public final class Gateway implements AutoCloseable {
     sessions = SessionContext.of(live, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher);
     gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessionViews, dispatcher);
+    rates = new Rates(sessions.meters()::totals, System::nanoTime);
     ClientListener listening = null;
     try {
       discovery.start();
@@ -143,6 +147,7 @@ public final class Gateway implements AutoCloseable {
 
   private void maintain() {
     gatewayMeters.measureLag();
+    rates.sample();
     sessions.registry().expireDue();
     dispatcher.maintain();
     if (phase.get() == Phase.DRAINING && isDrained()) {
@@ -319,6 +324,46 @@ public final class Gateway implements AutoCloseable {
       Optional<ClientSession> session = sessions.registry().find(id);
       session.ifPresent(ClientSession::endByOperator);
       return session.isPresent();
+    }
+
+    @Override
+    public SessionHistory history() {
+      return sessions.history();
+    }
+
+    @Override
+    public Rates.Now rates() {
+      return rates.now();
+    }
+
+    @Override
+    public List<LiveConfig.InUse> config() {
+      return live.inUse();
+    }
+
+    @Override
+    public boolean setDraining(String node, boolean out) {
+      return dispatcher.setDraining(node, out);
+    }
+
+    @Override
+    public boolean isPaused() {
+      return dispatcher.isPaused();
+    }
+
+    @Override
+    public void setPaused(boolean paused) {
+      dispatcher.setPaused(paused);
+    }
+
+    @Override
+    public List<LiveConfig.Change> reload() throws ConfigException {
+      return Gateway.this.reload();
+    }
+
+    @Override
+    public boolean drain() {
+      return Gateway.this.drain();
     }
 
     @Override

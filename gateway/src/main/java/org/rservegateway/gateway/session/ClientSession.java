@@ -601,7 +601,10 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** The session at this moment; from any thread. */
   public SessionView view() {
-    SessionState seen = state;
+    return view(state);
+  }
+
+  private SessionView view(SessionState seen) {
     Bound bound = bound(seen);
     boolean busy = exchange.isBusy();
     long now = now();
@@ -684,6 +687,9 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   private void logEnd(SessionState before, CloseReason reason, String text) {
     context.meters().ended(reason);
+    context
+        .history()
+        .ended(new SessionEnd(view(before), reason.label(), text, System.currentTimeMillis()));
     // Somebody who only looks whether the port is open, every few seconds, is no news.
     boolean isNews = heardFrom || reason != CloseReason.CLIENT_GONE;
     Bound bound = bound(before);

@@ -18,6 +18,7 @@ public record SessionContext(
     SessionRegistry registry,
     CommandPolicy policy,
     SessionMeters meters,
+    SessionHistory history,
     LongSupplier nanoTime) {
 
   /** The configuration at this moment. */
@@ -37,6 +38,7 @@ public record SessionContext(
         new SessionRegistry(live, nanoTime),
         new CommandPolicy(live),
         new SessionMeters(meters),
+        new SessionHistory(),
         nanoTime);
   }
 }

@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.metrics.GatewayMeter;
@@ -39,6 +40,42 @@ public final class SessionMeters {
     queueWait = GatewayMeter.QUEUE_WAIT.timer(registry);
     bytesUp = GatewayMeter.BYTES.counter(registry, "from clients");
     bytesDown = GatewayMeter.BYTES.counter(registry, "to clients");
+  }
+
+  /**
+   * All that was counted since the start.
+   *
+   * @param ended sessions, by the reason of their end
+   * @param evaluationSeconds that the commands took together
+   * @param queueSeconds that those waited together that got an R session
+   */
+  public record Totals(
+      Map<String, Long> ended,
+      long commands,
+      double evaluationSeconds,
+      long queued,
+      double queueSeconds,
+      long bytesUp,
+      long bytesDown) {}
+
+  /** The sums at this moment. */
+  public Totals totals() {
+    Map<String, Long> byReason = new LinkedHashMap<>();
+    ended.forEach((reason, counter) -> byReason.put(reason.label(), (long) counter.count()));
+    long commands = evaluationWithoutName.count();
+    double seconds = evaluationWithoutName.totalTime(TimeUnit.SECONDS);
+    for (Timer timer : evaluations.values()) {
+      commands += timer.count();
+      seconds += timer.totalTime(TimeUnit.SECONDS);
+    }
+    return new Totals(
+        byReason,
+        commands,
+        seconds,
+        queueWait.count(),
+        queueWait.totalTime(TimeUnit.SECONDS),
+        (long) bytesUp.count(),
+        (long) bytesDown.count());
   }
 
   void ended(CloseReason reason) {

@@ -27,4 +27,10 @@ public record SessionView(
     long ageMillis,
     long commands,
     long bytesUp,
-    long bytesDown) {}
+    long bytesDown) {
+
+  /** The client's address without its port; empty if that is unknown. */
+  public String host() {
+    return client.substring(0, Math.max(0, client.lastIndexOf(':')));
+  }
+}
