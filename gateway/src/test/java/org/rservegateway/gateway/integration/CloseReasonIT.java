@@ -145,7 +145,7 @@ class CloseReasonIT {
           .isBetween(Duration.ofMillis(1_900), Duration.ofSeconds(4));
       log.awaitEnd("first command timeout");
     }
-    assertThat(rProcesses()).isEqualTo(before);
+    assertNoneTookAnRProcess(before);
   }
 
   // ---- the client is gone
@@ -234,6 +234,11 @@ class CloseReasonIT {
     log.awaitEnd("packet too large");
   }
 
+  /** One that was taken would have another in its place; one too many may go by itself. */
+  private static void assertNoneTookAnRProcess(Set<Long> before) {
+    assertThat(before).containsAll(rProcesses());
+  }
+
   // ---- junk
 
   @ParameterizedTest
@@ -256,7 +261,7 @@ class CloseReasonIT {
       assertThat(client.isClosed()).isTrue();
       assertThat(log.awaitEnd("not QAP1")).contains(guess, "node=-");
     }
-    assertThat(rProcesses()).isEqualTo(before);
+    assertNoneTookAnRProcess(before);
   }
 
   @Test
@@ -282,7 +287,7 @@ class CloseReasonIT {
         .atMost(TestCluster.PATIENCE)
         .untilAsserted(() -> assertThat(allEnds() - ended).isEqualTo(clients));
     assertThat(log.lines()).hasSize(clients);
-    assertThat(rProcesses()).isEqualTo(before);
+    assertNoneTookAnRProcess(before);
   }
 
   @Test
