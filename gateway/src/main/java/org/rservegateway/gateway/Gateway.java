@@ -89,7 +89,7 @@ public final class Gateway implements AutoCloseable {
     dispatcher = new SessionDispatcher(live, connector::open, System::nanoTime);
     sessions = SessionContext.of(live, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher);
-    gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessionViews, dispatcher);
+    gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessions, dispatcher);
     rates = new Rates(sessions.meters()::totals, System::nanoTime);
     ClientListener listening = null;
     try {
@@ -141,7 +141,8 @@ public final class Gateway implements AutoCloseable {
     return dispatcher.nodes().values().stream().anyMatch(node -> node.ready() + node.inUse() > 0);
   }
 
-  private Collection<SessionView> sessionViews() {
+  /** Every session that lives. */
+  public Collection<SessionView> sessions() {
     return sessions.registry().all().stream().map(ClientSession::view).toList();
   }
 
@@ -193,6 +194,11 @@ public final class Gateway implements AutoCloseable {
   /** Connections of clients now. */
   public int clients() {
     return listener.clients();
+  }
+
+  /** The configuration that is in use. */
+  public GatewayConfig config() {
+    return live.get();
   }
 
   /** What the gateway has counted and measured. */
@@ -316,7 +322,7 @@ public final class Gateway implements AutoCloseable {
 
     @Override
     public Collection<SessionView> sessions() {
-      return sessionViews();
+      return Gateway.this.sessions();
     }
 
     @Override

@@ -43,7 +43,9 @@ public final class Main implements Callable<Integer> {
 
   /** Runs the command that {@code arguments} name. */
   public static void main(String[] arguments) {
-    int code = new CommandLine(new Main()).execute(arguments);
+    CommandLine commands = new CommandLine(new Main());
+    OperatorCommands.addTo(commands);
+    int code = commands.execute(arguments);
     if (code != OK) {
       System.exit(code);
     }

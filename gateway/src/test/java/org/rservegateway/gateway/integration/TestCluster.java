@@ -196,6 +196,11 @@ final class TestCluster implements AutoCloseable {
         directory.resolve("gateway" + gatewayProcesses + ".log"), settings, command);
   }
 
+  /** Changes what the gateway reads when its configuration is loaded the next time. */
+  void set(String variable, String value) {
+    environment.put(variable, value);
+  }
+
   Path directory() {
     return directory;
   }
