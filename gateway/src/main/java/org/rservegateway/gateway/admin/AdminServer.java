@@ -4,6 +4,8 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 import org.reactivestreams.Publisher;
 import org.rservegateway.gateway.PortTakeover;
@@ -76,7 +78,9 @@ public final class AdminServer implements AutoCloseable {
   }
 
   private void register(HttpServerRoutes routes) {
-    for (Route route : api.routes()) {
+    List<Route> all = new ArrayList<>(Console.routes());
+    all.addAll(api.routes());
+    for (Route route : all) {
       String method = route.method().name();
       switch (method) {
         case "GET" -> routes.get(route.path(), (in, out) -> answer(route, in, out));
