@@ -55,6 +55,10 @@ missing_packages() {
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
     has ip || echo iproute2
+    # The console page is tested in a browser.
+    has chromium || echo chromium
+    has chromedriver || echo chromium-driver
+    [[ -d /usr/share/fonts/truetype ]] || echo fonts-dejavu-core
   fi
 }
 

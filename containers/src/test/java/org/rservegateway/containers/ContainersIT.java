@@ -56,6 +56,18 @@ class ContainersIT {
   }
 
   @Test
+  void theCommandLineIsInTheContainer() throws Exception {
+    RConnection client = project.connect();
+    assertThat(client.eval("1").asDouble()).isEqualTo(1);
+
+    assertThat(project.shell(project.gateway(), "rcloud sessions --state idle"))
+        .contains("CLIENT", "idle");
+    assertThat(project.shell(project.gateway(), "rcloud reload")).contains("Nothing is different.");
+
+    client.close();
+  }
+
+  @Test
   void rIsNobodyAndSeesNoTokenAndReachesNothing() throws Exception {
     RConnection client = project.connect();
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -49,14 +50,17 @@ class SampleTest {
 
     assertThat(rows)
         .extracting(
-            row -> row.replaceAll("^\\| (`[^`]+`) \\|.*\\| ([^|]*) \\| ([^|]*) \\|$", "$1 $2 $3"))
+            row ->
+                row.replaceAll(
+                    "^\\| (`[^`]+`) \\|.*\\| ([^|]*) \\| ([^|]*) \\| ([^|]*) \\|$", "$1 $2 $3 $4"))
         .containsExactlyElementsOf(
             settings.all().stream()
                 .map(
                     setting ->
-                        "`%s` %s `%s`"
+                        "`%s` %s %s `%s`"
                             .formatted(
                                 setting.path(),
+                                setting.effect().name().toLowerCase(Locale.ROOT).replace('_', ' '),
                                 setting.defaultText().isEmpty()
                                     ? "empty"
                                     : "`" + setting.defaultText() + "`",
