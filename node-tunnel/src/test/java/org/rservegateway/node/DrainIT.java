@@ -1,6 +1,7 @@
 package org.rservegateway.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -69,7 +70,8 @@ class DrainIT {
       node.close();
 
       assertThat(used.closeStatus()).isEqualTo(GOING_AWAY);
-      assertThat(rserve.hasSession(process)).isFalse();
+      // It has its signal; that it is gone, Rserve has to notice.
+      await().atMost(Duration.ofSeconds(10)).until(() -> !rserve.hasSession(process));
     }
   }
 }
