@@ -424,6 +424,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private void write(QapGreeting greeting) {
+    context.meters().greeted(now() - deadlines.startNanos());
     client.writeAndFlush(client.alloc().buffer().writeBytes(greeting.bytes()));
   }
 
