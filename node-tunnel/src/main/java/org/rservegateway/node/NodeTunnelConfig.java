@@ -62,7 +62,7 @@ public record NodeTunnelConfig(
         TUNNEL_TOKEN             what gateways must bring (none)
         LOG_LEVEL                DEBUG, INFO, WARN, ERROR (INFO)
 
-      GET /health answers 200 if Rserve opens R sessions, else 503.
+      GET /health answers 200 if Rserve opens R sessions, else 503; GET /metrics is for Prometheus.
       Exit code: 1 can't listen, 2 mistakes in the environment or arguments.
       """;
 
