@@ -310,18 +310,29 @@ final class ProcessReaper implements AutoCloseable {
         signalled.r().isPresent()
             ? "R %d (descendants with it: %d)".formatted(session.r().id(), descendants)
             : "what R %d has left (descendants: %d)".formatted(session.r().id(), descendants);
-    log.info(
-        "{}: {} to {}, {} s old, {} s of CPU time: {}",
-        nodeName,
-        signal,
-        what,
-        String.format(Locale.ROOT, "%.1f", age),
-        String.format(Locale.ROOT, "%.2f", cpu),
-        session.ending().text());
+    log.atInfo()
+        .addKeyValue("signal", signal)
+        .addKeyValue("pid", session.r().id())
+        .addKeyValue("descendants", descendants)
+        .addKeyValue("ageSeconds", decimal(age, 1))
+        .addKeyValue("cpuSeconds", decimal(cpu, 2))
+        .addKeyValue("reason", session.ending().reason().label())
+        .log(
+            "{}: {} to {}, {} s old, {} s of CPU time: {}",
+            nodeName,
+            signal,
+            what,
+            decimal(age, 1),
+            decimal(cpu, 2),
+            session.ending().text());
     if (signalled.r().isPresent()) {
       health.meters().signalled(signal, session.ending().reason());
     }
     health.meters().descendantsSignalled(signal, descendants);
+  }
+
+  private static String decimal(double number, int places) {
+    return String.format(Locale.ROOT, "%." + places + "f", number);
   }
 
   private void giveUp(long now) {

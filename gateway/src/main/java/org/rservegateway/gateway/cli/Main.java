@@ -3,6 +3,7 @@ package org.rservegateway.gateway.cli;
 import ch.qos.logback.classic.LoggerContext;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.rservegateway.gateway.Gateway;
@@ -58,6 +59,8 @@ public final class Main implements Callable<Integer> {
     Gateway gateway;
     try {
       GatewayConfig settings = ConfigLoader.load(Optional.ofNullable(config), System.getenv());
+      // What logback.xml asks for when the first logger is made, which is behind this line.
+      System.setProperty("log.format", settings.log().format().name().toLowerCase(Locale.ROOT));
       gateway = takeOver ? Gateway.takeOver(settings) : Gateway.start(settings);
     } catch (ConfigException e) {
       System.err.println(e.getMessage());

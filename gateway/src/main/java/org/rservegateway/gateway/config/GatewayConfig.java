@@ -21,6 +21,7 @@ public record GatewayConfig(
     Pool pool,
     Tunnel tunnel,
     Admin admin,
+    Log log,
     @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
@@ -228,6 +229,9 @@ public record GatewayConfig(
           "admin.token");
     }
   }
+
+  /** What is written to standard output. */
+  public record Log(@Default("text") LogFormat format) {}
 
   /** Every setting at its default. */
   public static GatewayConfig defaults() {

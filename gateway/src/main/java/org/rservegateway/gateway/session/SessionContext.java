@@ -16,6 +16,7 @@ public record SessionContext(
     SessionRegistry registry,
     CommandPolicy policy,
     SessionMeters meters,
+    LineLimits lines,
     LongSupplier nanoTime) {
 
   /** The context of a gateway with these settings. */
@@ -30,6 +31,7 @@ public record SessionContext(
         new SessionRegistry(config.limits(), nanoTime),
         new CommandPolicy(config),
         new SessionMeters(meters),
+        new LineLimits(nanoTime),
         nanoTime);
   }
 }
