@@ -42,7 +42,7 @@ final class EndedSession {
   private static final long TERMINATION_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final RProcess r;
-  private final String reason;
+  private final Ending ending;
   private final long endedAt;
   private final Map<Long, Target> alive = new HashMap<>();
   private boolean terminated;
@@ -53,9 +53,9 @@ final class EndedSession {
    *
    * @param now by {@link System#nanoTime}
    */
-  EndedSession(RProcess r, String reason, long now) {
+  EndedSession(RProcess r, Ending ending, long now) {
     this.r = r;
-    this.reason = reason;
+    this.ending = ending;
     this.endedAt = now;
     add(new ProcessStat(r.id(), '?', r.parent(), 1, 0, r.startTicks())); // until it is looked at
   }
@@ -64,8 +64,8 @@ final class EndedSession {
     return r;
   }
 
-  String reason() {
-    return reason;
+  Ending ending() {
+    return ending;
   }
 
   long ageNanos(long now) {

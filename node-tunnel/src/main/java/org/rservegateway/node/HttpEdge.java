@@ -16,47 +16,67 @@ import io.netty.util.concurrent.Future;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.wire.TunnelProtocol;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * What a connection meets first: health checks are answered here, tunnels with the right token pass
- * on to the handshake, and everything else is refused.
+ * What a connection meets first: health checks and questions for the meters are answered here,
+ * tunnels with the right token pass on to the handshake, and everything else is refused.
  */
 final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
-  private static final Logger log = LoggerFactory.getLogger(HttpEdge.class);
+  /** The version of Prometheus' text format, which it wants to be told. */
+  private static final String METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+  private static final String METRICS_PATH = "/metrics";
+  private static final String WHAT_IS_HERE =
+      "here are %s, %s and %s"
+          .formatted(TunnelProtocol.PATH, TunnelProtocol.HEALTH_PATH, METRICS_PATH);
+  private static final String TEXT_TYPE = "text/plain; charset=utf-8";
 
   private final NodeTunnelConfig config;
   private final RSessionOpener opener;
   private final NodeHealth health;
+  private final MetricsPage metrics;
+  private final Refusals refusals;
 
-  HttpEdge(NodeTunnelConfig config, RSessionOpener opener, NodeHealth health) {
+  HttpEdge(
+      NodeTunnelConfig config,
+      RSessionOpener opener,
+      NodeHealth health,
+      MetricsPage metrics,
+      Refusals refusals) {
     this.config = config;
     this.opener = opener;
     this.health = health;
+    this.metrics = metrics;
+    this.refusals = refusals;
   }
 
   @Override
   protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
     if (request.decoderResult().isFailure()) {
-      log.info("{} sent what is no HTTP", ctx.channel().remoteAddress());
+      refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent what is no HTTP");
       answer(ctx, HttpResponseStatus.BAD_REQUEST, "not HTTP");
     } else if (isGet(request, TunnelProtocol.HEALTH_PATH)) {
       answerHealth(ctx);
+    } else if (isGet(request, METRICS_PATH)) {
+      answerMetrics(ctx);
     } else if (!isGet(request, TunnelProtocol.PATH)) {
-      answer(
-          ctx,
-          HttpResponseStatus.NOT_FOUND,
-          "here are " + TunnelProtocol.PATH + " and " + TunnelProtocol.HEALTH_PATH);
+      refusals.note(Kind.NOT_FOUND, ctx.channel(), "asked for what is not here");
+      answer(ctx, HttpResponseStatus.NOT_FOUND, WHAT_IS_HERE);
     } else if (!bringsToken(request)) {
-      log.info("{} came without the right token", ctx.channel().remoteAddress());
+      refusals.note(Kind.TOKEN, ctx.channel(), "came without the right token");
       answer(ctx, HttpResponseStatus.UNAUTHORIZED, "the tunnel's token is missing or wrong");
     } else if (health.isDraining()) {
-      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "the node is being stopped");
+      refusals.note(Kind.DRAINING, ctx.channel(), "came while the node stops");
+      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, EndReason.NODE_STOPS.text());
     } else if (health.tunnels().get() >= config.maxTunnels()) {
-      log.warn("{} tunnels are open (NODE_TUNNEL_MAX_TUNNELS): refused", config.maxTunnels());
+      refusals.note(
+          Kind.TOO_MANY,
+          ctx.channel(),
+          "came while %d tunnels are open (NODE_TUNNEL_MAX_TUNNELS)"
+              .formatted(config.maxTunnels()));
       answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "too many tunnels");
     } else {
       ctx.pipeline().remove(this);
@@ -79,7 +99,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   /** Asks Rserve for an R session, unless one was opened just now. */
   private void answerHealth(ChannelHandlerContext ctx) {
     if (health.isDraining()) {
-      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, "the node is being stopped");
+      answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, EndReason.NODE_STOPS.text());
       return;
     }
     if (health.answeredLately()) {
@@ -90,7 +110,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     probe.addListener(
         opened -> {
           if (probe.isSuccess()) {
-            probe.getNow().end("it was a health check");
+            probe.getNow().end(Ending.of(EndReason.HEALTH_CHECK));
           }
           answerHealthNow(ctx);
         });
@@ -113,13 +133,32 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     }
   }
 
+  private void answerMetrics(ChannelHandlerContext ctx) {
+    metrics
+        .text()
+        .whenCompleteAsync(
+            (text, failure) -> {
+              if (failure == null) {
+                answer(ctx, HttpResponseStatus.OK, METRICS_TYPE, text);
+              } else {
+                ctx.close();
+              }
+            },
+            ctx.executor());
+  }
+
   private static void answer(ChannelHandlerContext ctx, HttpResponseStatus status, String text) {
+    answer(ctx, status, TEXT_TYPE, text + "\n");
+  }
+
+  private static void answer(
+      ChannelHandlerContext ctx, HttpResponseStatus status, String type, String text) {
     FullHttpResponse response =
         new DefaultFullHttpResponse(
-            HttpVersion.HTTP_1_1, status, ByteBufUtil.writeUtf8(ctx.alloc(), text + "\n"));
+            HttpVersion.HTTP_1_1, status, ByteBufUtil.writeUtf8(ctx.alloc(), text));
     response
         .headers()
-        .set(HttpHeaderNames.CONTENT_TYPE, "text/plain; charset=utf-8")
+        .set(HttpHeaderNames.CONTENT_TYPE, type)
         .set(HttpHeaderNames.CONTENT_LENGTH, response.content().readableBytes())
         .set(HttpHeaderNames.CONNECTION, HttpHeaderValues.CLOSE);
     ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
@@ -128,7 +167,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     if (!(cause instanceof IOException)) {
-      log.info("{} refused: {}", ctx.channel().remoteAddress(), cause.getMessage());
+      refusals.note(Kind.PROTOCOL, ctx.channel(), "refused: " + cause.getMessage());
     }
     ctx.close();
   }

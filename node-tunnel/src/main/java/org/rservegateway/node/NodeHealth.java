@@ -2,7 +2,6 @@ package org.rservegateway.node;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 
 /** What was seen of this node's Rserve, and what the node does now. Safe for all threads. */
 final class NodeHealth {
@@ -13,19 +12,20 @@ final class NodeHealth {
 
   private final AtomicInteger tunnels = new AtomicInteger();
   private final AtomicInteger sessions = new AtomicInteger();
-  private final AtomicLong terminated = new AtomicLong();
-  private final AtomicLong killed = new AtomicLong();
-  private final AtomicLong descendantsSignalled = new AtomicLong();
+  private final AtomicInteger waiting = new AtomicInteger();
+  private final NodeMeters meters = new NodeMeters(this);
   private volatile Seen seen;
   private volatile boolean draining;
 
-  /** Rserve opened an R session. */
-  void rserveAnswered() {
+  /** Rserve opened an R session, which took so long. */
+  void rserveAnswered(long nanos) {
+    meters.opened(nanos);
     seen = new Seen(true, "", System.nanoTime());
   }
 
   /** Rserve did not open an R session. */
   void rserveFailed(String reason) {
+    meters.openingFailed();
     seen = new Seen(false, reason, System.nanoTime());
   }
 
@@ -67,18 +67,13 @@ final class NodeHealth {
     return sessions;
   }
 
-  /** R processes that did not leave by themselves, and so got a SIGTERM, since the start. */
-  AtomicLong terminated() {
-    return terminated;
+  /** R sessions that wait for a client. */
+  AtomicInteger waiting() {
+    return waiting;
   }
 
-  /** R processes that got a SIGKILL, since the start. */
-  AtomicLong killed() {
-    return killed;
-  }
-
-  /** Signals to what R sessions had started, since the start. */
-  AtomicLong descendantsSignalled() {
-    return descendantsSignalled;
+  /** What is counted and measured of it. */
+  NodeMeters meters() {
+    return meters;
   }
 }

@@ -66,6 +66,7 @@ public final class NodeTunnel implements AutoCloseable {
               epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
               opener,
               health,
+              new MetricsPage(health.meters(), reaper),
               pingInterval);
     } catch (IOException e) {
       stopEventLoops();

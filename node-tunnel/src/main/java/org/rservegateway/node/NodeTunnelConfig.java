@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The settings of a node-tunnel, all of them from the environment.
@@ -60,9 +61,10 @@ public record NodeTunnelConfig(
                                  shall be removed there; needs to see all of its processes (none)
         RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
         TUNNEL_TOKEN             what gateways must bring (none)
+        NODE_TUNNEL_LOG_FORMAT   text for people, json for programs: one object a line (text)
         LOG_LEVEL                DEBUG, INFO, WARN, ERROR (INFO)
 
-      GET /health answers 200 if Rserve opens R sessions, else 503.
+      GET /health answers 200 if Rserve opens R sessions, else 503; GET /metrics is for Prometheus.
       Exit code: 1 can't listen, 2 mistakes in the environment or arguments.
       """;
 
@@ -103,6 +105,7 @@ public record NodeTunnelConfig(
                     () ->
                         Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + rservePort)),
             directory(environment, "RSERVE_WORK_DIR", mistakes));
+    checkLogFormat(environment, mistakes);
     if (!mistakes.isEmpty()) {
       throw new IllegalArgumentException(String.join(System.lineSeparator(), mistakes));
     }
@@ -149,6 +152,14 @@ public record NodeTunnelConfig(
     }
     mistakes.add("%s: \"%s\" must be the absolute path of a directory".formatted(name, text));
     return Optional.empty();
+  }
+
+  /** logback.xml is what reads it, before any of our code runs. */
+  private static void checkLogFormat(Map<String, String> environment, List<String> mistakes) {
+    String format = environment.getOrDefault("NODE_TUNNEL_LOG_FORMAT", "");
+    if (!Set.of("", "text", "json").contains(format)) {
+      mistakes.add("NODE_TUNNEL_LOG_FORMAT: \"%s\" must be text or json".formatted(format));
+    }
   }
 
   private static String hostName() {

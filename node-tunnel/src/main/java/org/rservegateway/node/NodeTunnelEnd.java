@@ -25,8 +25,6 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   private static final int MOST_REASON_SHOWN = 200;
 
-  private static final String STOPS = "the node is being stopped";
-
   /** What the tunnel does. */
   private sealed interface State {}
 
@@ -72,7 +70,7 @@ final class NodeTunnelEnd implements RSession.Listener {
       opening.session.cancel(false);
       leave();
     } else if (state instanceof Open open && !open.rSession.isUsed()) {
-      over(open, STOPS);
+      over(open, EndReason.NODE_STOPS);
     }
   }
 
@@ -86,7 +84,7 @@ final class NodeTunnelEnd implements RSession.Listener {
 
   private void leave() {
     state = new Closed();
-    close(WebSocketCloseStatus.ENDPOINT_UNAVAILABLE, STOPS);
+    close(WebSocketCloseStatus.ENDPOINT_UNAVAILABLE, EndReason.NODE_STOPS.text());
   }
 
   private void openRSession(long number) {
@@ -99,13 +97,14 @@ final class NodeTunnelEnd implements RSession.Listener {
     boolean awaited = state instanceof Opening opening && opening.session == session;
     if (!awaited) {
       if (session.isSuccess()) {
-        session.getNow().end("the tunnel was lost while it was being opened");
+        session.getNow().end(Ending.of(EndReason.TUNNEL_LOST, "it was being opened"));
       }
     } else if (!session.isSuccess()) {
       fail(number, session.cause().getMessage());
     } else {
       RSession rSession = session.getNow();
       state = new Open(number, rSession);
+      health.waiting().incrementAndGet();
       send(
           new TunnelMessage.Ready(
               number,
@@ -136,6 +135,7 @@ final class NodeTunnelEnd implements RSession.Listener {
       return;
     }
     if (!open.rSession.isUsed()) {
+      health.waiting().decrementAndGet();
       health.sessions().incrementAndGet();
     }
     open.rSession.write(bytes);
@@ -161,8 +161,10 @@ final class NodeTunnelEnd implements RSession.Listener {
     }
     if (state instanceof Open open && open.number == end.session()) {
       sessionOver(open);
-      open.rSession.end("the gateway said so: " + printable(end.reason()));
-      send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), "the gateway said so"));
+      open.rSession.end(Ending.of(EndReason.GATEWAY, printable(end.reason())));
+      send(
+          new TunnelMessage.Ended(
+              open.number, open.rSession.wasReached(), EndReason.GATEWAY.text()));
       openNextRSession(open.number + 1);
     } else if (state instanceof Unnoted unnoted && unnoted.number == end.session()) {
       openNextRSession(unnoted.number + 1);
@@ -185,14 +187,12 @@ final class NodeTunnelEnd implements RSession.Listener {
       opening.session.cancel(false);
     } else if (before instanceof Open open) {
       sessionOver(open);
-      open.rSession.end("the tunnel was lost");
+      open.rSession.end(Ending.of(EndReason.TUNNEL_LOST));
     }
   }
 
   private void sessionOver(Open open) {
-    if (open.rSession.isUsed()) {
-      health.sessions().decrementAndGet();
-    }
+    (open.rSession.isUsed() ? health.sessions() : health.waiting()).decrementAndGet();
     channel.config().setAutoRead(true);
   }
 
@@ -221,16 +221,16 @@ final class NodeTunnelEnd implements RSession.Listener {
   @Override
   public void closed() {
     if (state instanceof Open open) {
-      over(open, "R closed the connection");
+      over(open, EndReason.R_CLOSED);
     }
   }
 
   /** The R session is over, not because the gateway said so. */
-  private void over(Open open, String reason) {
+  private void over(Open open, EndReason reason) {
     sessionOver(open);
-    open.rSession.end(reason);
+    open.rSession.end(Ending.of(reason));
     state = new Unnoted(open.number);
-    send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), reason));
+    send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), reason.text()));
   }
 
   /** What a log line can show, whatever the gateway sent. */

@@ -10,10 +10,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -98,7 +101,7 @@ final class ProcessReaper implements AutoCloseable {
         () -> {
           SessionJournal.Found found = journal.recover();
           for (RProcess r : found.ofThisBoot()) {
-            end(r, "an earlier node-tunnel has left it");
+            end(r, Ending.of(EndReason.LEFT_BEHIND));
           }
           for (RProcess r : found.ofEarlierBoots()) {
             finish(r);
@@ -207,13 +210,14 @@ final class ProcessReaper implements AutoCloseable {
     if (r.isPresent()) {
       open.remove(r.get().id(), session);
       openMarks.remove(r.get().mark());
-      end(r.get(), stops ? "the node-tunnel stops" : session.reason());
+      end(r.get(), stops ? Ending.of(EndReason.NODE_STOPS) : session.ending());
       planRound();
     }
   }
 
-  private void end(RProcess r, String reason) {
-    EndedSession session = new EndedSession(r, reason, System.nanoTime());
+  private void end(RProcess r, Ending ending) {
+    health.meters().ended(ending.reason());
+    EndedSession session = new EndedSession(r, ending, System.nanoTime());
     if (table.tellsChildren()) {
       // Once R has left, its children are nobody's. Those of other threads are seen later, or not.
       table.children(r.id(), r.id()).stream()
@@ -306,18 +310,29 @@ final class ProcessReaper implements AutoCloseable {
         signalled.r().isPresent()
             ? "R %d (descendants with it: %d)".formatted(session.r().id(), descendants)
             : "what R %d has left (descendants: %d)".formatted(session.r().id(), descendants);
-    log.info(
-        "{}: {} to {}, {} s old, {} s of CPU time: {}",
-        nodeName,
-        signal,
-        what,
-        String.format(Locale.ROOT, "%.1f", age),
-        String.format(Locale.ROOT, "%.2f", cpu),
-        session.reason());
+    log.atInfo()
+        .addKeyValue("signal", signal)
+        .addKeyValue("pid", session.r().id())
+        .addKeyValue("descendants", descendants)
+        .addKeyValue("ageSeconds", decimal(age, 1))
+        .addKeyValue("cpuSeconds", decimal(cpu, 2))
+        .addKeyValue("reason", session.ending().reason().label())
+        .log(
+            "{}: {} to {}, {} s old, {} s of CPU time: {}",
+            nodeName,
+            signal,
+            what,
+            decimal(age, 1),
+            decimal(cpu, 2),
+            session.ending().text());
     if (signalled.r().isPresent()) {
-      (signal == ProcessSignal.SIGKILL ? health.killed() : health.terminated()).incrementAndGet();
+      health.meters().signalled(signal, session.ending().reason());
     }
-    health.descendantsSignalled().addAndGet(descendants);
+    health.meters().descendantsSignalled(signal, descendants);
+  }
+
+  private static String decimal(double number, int places) {
+    return String.format(Locale.ROOT, "%." + places + "f", number);
   }
 
   private void giveUp(long now) {
@@ -326,9 +341,40 @@ final class ProcessReaper implements AutoCloseable {
       if (session.ageNanos(now) > GIVE_UP_NANOS) {
         all.remove();
         endedIdentities.remove(session.r().identity());
-        log.warn("{}: what {} has started can't be ended", nodeName, session.r());
+        log.warn(
+            "{}: what R {} has started can't be ended: {}",
+            nodeName,
+            session.r().id(),
+            session.ending().text());
       }
     }
+  }
+
+  // ---- what is there now
+
+  /**
+   * R processes of sessions that live, those whose session has ended among them.
+   *
+   * @param residentBytes of all of them
+   * @param largestBytes of the largest one
+   */
+  record Census(int processes, long residentBytes, long largestBytes) {}
+
+  /** Looks at the R processes; from any thread. */
+  CompletableFuture<Census> census() {
+    return CompletableFuture.supplyAsync(this::count, thread);
+  }
+
+  private Census count() {
+    long[] bytes =
+        Stream.concat(
+                open.values().stream().flatMap(session -> session.r().stream()),
+                ended.stream().map(EndedSession::r))
+            .mapToLong(r -> table.residentBytes(r.id()))
+            .filter(resident -> resident > 0)
+            .toArray();
+    return new Census(
+        bytes.length, LongStream.of(bytes).sum(), LongStream.of(bytes).max().orElse(0));
   }
 
   // ---- the thread

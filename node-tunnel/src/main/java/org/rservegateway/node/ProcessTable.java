@@ -25,6 +25,8 @@ final class ProcessTable {
   private static final int USUAL_BYTES = 1024;
   private static final long NANOS_PER_TICK =
       TimeUnit.SECONDS.toNanos(1) / ProcessStat.TICKS_PER_SECOND;
+  private static final String RESIDENT = "\nVmRSS:";
+  private static final String KIBIBYTES = " kB\n";
   private static final String DELETED = " (deleted)";
 
   private final Path root;
@@ -114,6 +116,21 @@ final class ProcessTable {
       return new String(read(file(id, "environ")), ISO_8859_1);
     } catch (IOException e) {
       return "";
+    }
+  }
+
+  /** The memory that a process has, shared or not; 0 if it has none, or is gone. */
+  long residentBytes(long id) {
+    try {
+      // No lines are made of it: it is read of every R process at once.
+      String status = new String(read(file(id, "status")), ISO_8859_1);
+      int from = status.indexOf(RESIDENT);
+      int to = status.indexOf(KIBIBYTES, Math.max(0, from));
+      return from < 0 || to < 0
+          ? 0
+          : 1024 * Long.parseLong(status.substring(from + RESIDENT.length(), to).strip());
+    } catch (IOException | NumberFormatException e) {
+      return 0;
     }
   }
 

@@ -49,7 +49,7 @@ final class RSession {
     this.channel = channel;
     this.greeting = greeting;
     this.processId = processId;
-    watched.because("R closed the connection");
+    watched.because(Ending.of(EndReason.R_CLOSED));
   }
 
   /** From now on {@code listener} hears of it. */
@@ -123,13 +123,9 @@ final class RSession {
     channel.config().setAutoRead(reading);
   }
 
-  /**
-   * Ends the session; doing it again does nothing. The listener hears no more.
-   *
-   * @param reason for people
-   */
-  void end(String reason) {
-    watched.because(reason);
+  /** Ends the session; doing it again does nothing. The listener hears no more. */
+  void end(Ending ending) {
+    watched.because(ending);
     listener = null;
     firstBytes.forEach(ByteBuf::release);
     firstBytes.clear();

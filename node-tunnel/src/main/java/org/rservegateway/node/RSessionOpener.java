@@ -87,7 +87,7 @@ final class RSessionOpener {
 
   private void connect(Request request) {
     long connectedAt = System.nanoTime();
-    request.session.addListener(done -> finished(request.session));
+    request.session.addListener(done -> finished(request.session, connectedAt));
     Future<?> timeout =
         request.eventLoop.schedule(
             () ->
@@ -134,9 +134,9 @@ final class RSessionOpener {
             });
   }
 
-  private void finished(Future<RSession> session) {
+  private void finished(Future<RSession> session, long connectedAt) {
     if (session.isSuccess()) {
-      health.rserveAnswered();
+      health.rserveAnswered(System.nanoTime() - connectedAt);
     } else if (!session.isCancelled()) {
       health.rserveFailed(session.cause().getMessage());
     }

@@ -34,12 +34,14 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   private final NodeTunnelEnd tunnel;
   private final NodeHealth health;
+  private final Refusals refusals;
   private int silentIntervals;
   private boolean open;
 
-  TunnelHandler(NodeTunnelEnd tunnel, NodeHealth health) {
+  TunnelHandler(NodeTunnelEnd tunnel, NodeHealth health, Refusals refusals) {
     this.tunnel = tunnel;
     this.health = health;
+    this.refusals = refusals;
   }
 
   /** The node stops; to be called on the tunnel's event loop. */
@@ -104,7 +106,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
   }
 
   private void refuse(ChannelHandlerContext ctx, String reason) {
-    log.info("tunnel of {} refused: {}", ctx.channel().remoteAddress(), reason);
+    refusals.note(Refusals.Kind.PROTOCOL, ctx.channel(), "tunnel refused: " + reason);
     tunnel.close(WebSocketCloseStatus.PROTOCOL_ERROR, "");
   }
 
@@ -121,7 +123,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     if (!(cause instanceof IOException)) {
-      log.info("tunnel of {} refused: {}", ctx.channel().remoteAddress(), cause.getMessage());
+      refusals.note(Refusals.Kind.PROTOCOL, ctx.channel(), "tunnel refused: " + cause.getMessage());
     }
     log.debug("tunnel of {}", ctx.channel().remoteAddress(), cause);
     ctx.close();

@@ -40,6 +40,8 @@ final class TunnelListener {
   private final NodeTunnelConfig config;
   private final RSessionOpener opener;
   private final NodeHealth health;
+  private final MetricsPage metrics;
+  private final Refusals refusals;
   private final Duration pingInterval;
   private final Channel channel;
 
@@ -55,11 +57,14 @@ final class TunnelListener {
       ChannelFactory<ServerChannel> channels,
       RSessionOpener opener,
       NodeHealth health,
+      MetricsPage metrics,
       Duration pingInterval)
       throws IOException {
     this.config = config;
     this.opener = opener;
     this.health = health;
+    this.metrics = metrics;
+    this.refusals = new Refusals(health.meters());
     this.pingInterval = pingInterval;
     ChannelFuture bound =
         new ServerBootstrap()
@@ -99,7 +104,7 @@ final class TunnelListener {
         "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
-    pipeline.addLast("edge", new HttpEdge(config, opener, health));
+    pipeline.addLast("edge", new HttpEdge(config, opener, health, metrics, refusals));
     pipeline.addLast(
         "webSocket",
         new WebSocketServerProtocolHandler(
@@ -112,7 +117,7 @@ final class TunnelListener {
                 .dropPongFrames(false) // they are signs of life
                 .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
                 .build()));
-    pipeline.addLast("tunnel", new TunnelHandler(tunnel, health));
+    pipeline.addLast("tunnel", new TunnelHandler(tunnel, health, refusals));
   }
 
   InetSocketAddress address() {

@@ -9,7 +9,7 @@ import java.util.Optional;
 final class WatchedSession {
 
   private final ProcessReaper reaper;
-  private volatile String reason = "its opening failed";
+  private volatile Ending ending = Ending.of(EndReason.OPENING_FAILED);
 
   /** What was found of R, by the reaper's thread. */
   private Optional<RProcess> r = Optional.empty();
@@ -18,9 +18,9 @@ final class WatchedSession {
     this.reaper = reaper;
   }
 
-  /** Why it ends, if its connection is closed next; for people. */
-  void because(String newReason) {
-    reason = newReason;
+  /** Why it ends, if its connection is closed next. */
+  void because(Ending newEnding) {
+    ending = newEnding;
   }
 
   /** The connection is closed: what is left of the session will be ended. */
@@ -28,8 +28,8 @@ final class WatchedSession {
     reaper.ended(this);
   }
 
-  String reason() {
-    return reason;
+  Ending ending() {
+    return ending;
   }
 
   Optional<RProcess> r() {

@@ -85,7 +85,8 @@ class NodeTunnelConfigTest {
             "RSERVE_PORT", "0",
             "NODE_TUNNEL_MAX_TUNNELS", "many",
             "NODE_TUNNEL_STATE_DIR", "state",
-            "RSERVE_WORK_DIR", "/");
+            "RSERVE_WORK_DIR", "/",
+            "NODE_TUNNEL_LOG_FORMAT", "xml");
 
     assertThatThrownBy(() -> NodeTunnelConfig.of(environment))
         .isInstanceOf(IllegalArgumentException.class)
@@ -96,7 +97,8 @@ class NodeTunnelConfigTest {
                 "NODE_TUNNEL_PORT: \"65536\" must be a whole number from 0 to 65535",
                 "NODE_TUNNEL_MAX_TUNNELS: \"many\" must be a whole number from 1 to 100000",
                 "NODE_TUNNEL_STATE_DIR: \"state\" must be the absolute path of a directory",
-                "RSERVE_WORK_DIR: \"/\" must be the absolute path of a directory"));
+                "RSERVE_WORK_DIR: \"/\" must be the absolute path of a directory",
+                "NODE_TUNNEL_LOG_FORMAT: \"xml\" must be text or json"));
   }
 
   @Test

@@ -154,6 +154,58 @@ class NodeTunnelEdgeIT {
     }
   }
 
+  /** A node-tunnel of its own, so that the numbers are this test's. */
+  @Test
+  void theMetersAreThereForPrometheusWithoutAToken() throws Exception {
+    try (NodeTunnel watched = NodeTunnel.start(config(rserve.port(), 100), PING_INTERVAL)) {
+      assertRefused(watched, TunnelProtocol.PATH, "wrong", 401);
+      try (TestGateway gateway = tunnel(watched)) {
+        gateway.ready();
+        assertThat(gateway.eval("1+1")).isEqualTo(2);
+
+        String metrics = awaitMetrics(watched, "rserve_node_processes 1.0");
+
+        assertThat(metrics)
+            .contains("rserve_node_sessions{state=\"serving\"} 1.0")
+            .contains("rserve_node_sessions{state=\"waiting\"} 0.0")
+            .contains("rserve_node_tunnels 1.0")
+            .contains("rserve_node_opening_seconds_count 1\n")
+            .contains("rserve_node_opening_seconds_bucket{le=\"10.0\"} 1\n")
+            .contains("rserve_node_connections_refused_total{reason=\"token\"} 1.0")
+            // R needs some 40 MiB.
+            .containsPattern("rserve_node_processes_memory [1-9]\\.\\d+E7");
+
+        gateway.end(1);
+        awaitMetrics(watched, "rserve_node_sessions_ended_total{reason=\"gateway\"} 1.0");
+      }
+    }
+  }
+
+  @Test
+  void whatManyAskForWithinASecondIsMadeOnce() throws Exception {
+    try (NodeTunnel watched = NodeTunnel.start(config(rserve.port(), 100), PING_INTERVAL)) {
+      String first = get(watched, "/metrics").body();
+      assertRefused(watched, TunnelProtocol.PATH, "wrong", 401);
+
+      assertThat(get(watched, "/metrics").body()).isEqualTo(first);
+      awaitMetrics(watched, "rserve_node_connections_refused_total{reason=\"token\"} 1.0");
+    }
+  }
+
+  private static String awaitMetrics(NodeTunnel of, String line) {
+    return await(line)
+        .atMost(TestGateway.PATIENCE)
+        .until(
+            () -> {
+              HttpResponse<String> answer = get(of, "/metrics");
+              assertThat(answer.statusCode()).isEqualTo(200);
+              assertThat(answer.headers().firstValue("content-type"))
+                  .hasValue("text/plain; version=0.0.4; charset=utf-8");
+              return answer.body();
+            },
+            body -> body.contains(line));
+  }
+
   @Test
   void aSilentGatewayIsClosedAndOneThatAnswersPingsStays() throws Exception {
     try (TestGateway lively = tunnel(node);
@@ -234,7 +286,12 @@ class NodeTunnelEdgeIT {
 
   private static HttpResponse<String> health(NodeTunnel of)
       throws IOException, InterruptedException {
-    URI uri = URI.create("http://127.0.0.1:" + of.address().getPort() + TunnelProtocol.HEALTH_PATH);
+    return get(of, TunnelProtocol.HEALTH_PATH);
+  }
+
+  private static HttpResponse<String> get(NodeTunnel of, String path)
+      throws IOException, InterruptedException {
+    URI uri = URI.create("http://127.0.0.1:" + of.address().getPort() + path);
     return HTTP.send(
         HttpRequest.newBuilder(uri).timeout(TestGateway.PATIENCE).build(),
         HttpResponse.BodyHandlers.ofString());

@@ -21,8 +21,14 @@ final class NodeTunnelProcess implements AutoCloseable {
 
   /** Starts it and waits until it listens. */
   NodeTunnelProcess(Path directory, int rservePort) throws IOException {
+    this(directory, rservePort, Map.of());
+  }
+
+  /** The same, with further environment variables. */
+  NodeTunnelProcess(Path directory, int rservePort, Map<String, String> settings)
+      throws IOException {
     stateDirectory = directory.resolve("state");
-    process = start(directory, rservePort, port, stateDirectory);
+    process = start(directory, rservePort, port, stateDirectory, settings);
     try {
       Awaitility.await("the node-tunnel listens").atMost(TestGateway.PATIENCE).until(this::listens);
     } catch (RuntimeException e) {
@@ -34,7 +40,7 @@ final class NodeTunnelProcess implements AutoCloseable {
   /** The exit code of a node-tunnel that can't start. */
   static int exitCodeWith(Path directory, Path stateDirectory)
       throws IOException, InterruptedException {
-    Process process = start(directory, 1, FreePorts.next(), stateDirectory);
+    Process process = start(directory, 1, FreePorts.next(), stateDirectory, Map.of());
     try {
       if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
         throw new AssertionError("it runs");
@@ -45,7 +51,8 @@ final class NodeTunnelProcess implements AutoCloseable {
     }
   }
 
-  private static Process start(Path directory, int rservePort, int port, Path stateDirectory)
+  private static Process start(
+      Path directory, int rservePort, int port, Path stateDirectory, Map<String, String> settings)
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -63,6 +70,7 @@ final class NodeTunnelProcess implements AutoCloseable {
                 String.valueOf(rservePort),
                 "NODE_TUNNEL_STATE_DIR",
                 stateDirectory.toString()));
+    builder.environment().putAll(settings);
     return builder
         .redirectErrorStream(true)
         .redirectOutput(directory.resolve("node-tunnel.log").toFile())

@@ -427,7 +427,7 @@ class ProcessReaperIT {
 
       assertThat(Processes.lives(ready.processId())).isFalse();
       assertThat(noted(settings)).isEmpty();
-      awaitLogged("the node-tunnel stops");
+      awaitLogged("the node is being stopped");
     }
   }
 

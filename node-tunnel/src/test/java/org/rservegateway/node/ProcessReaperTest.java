@@ -43,8 +43,8 @@ class ProcessReaperTest {
       await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
       await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));
       await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(work));
-      assertThat(health.terminated()).hasValue(1);
-      assertThat(health.killed()).hasValue(0);
+      assertThat(health.meters().signalled(ProcessSignal.SIGTERM)).isEqualTo(1);
+      assertThat(health.meters().signalled(ProcessSignal.SIGKILL)).isZero();
       reaper.hurry();
     }
   }
@@ -73,7 +73,7 @@ class ProcessReaperTest {
       reaper.hurry();
     }
 
-    assertThat(health.terminated()).hasValue(0);
+    assertThat(health.meters().signalled(ProcessSignal.SIGTERM)).isZero();
   }
 
   @Test

@@ -57,7 +57,8 @@ class ProcessTableTest {
     process(35, 1, 200, "", false, "RSERVE_SESSION=mine\0", "/"); // is open itself
     ProcessTable table = new ProcessTable(root);
     EndedSession session =
-        new EndedSession(new RProcess(10, 100, 5, "mine", "/rserve/conn10"), "", 0);
+        new EndedSession(
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Ending.of(EndReason.GATEWAY), 0);
 
     new DescendantSearch(table, process -> process.id() == 35, "open"::equals)
         .search(List.of(session));
@@ -72,12 +73,26 @@ class ProcessTableTest {
     process(10, 5, 150, "", false, "", "/rserve/conn10");
     process(22, 1, 200, "", false, "", "/rserve/conn10");
     EndedSession session =
-        new EndedSession(new RProcess(10, 100, 5, "mine", "/rserve/conn10"), "", 0);
+        new EndedSession(
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Ending.of(EndReason.GATEWAY), 0);
 
     new DescendantSearch(new ProcessTable(root), process -> false, mark -> false)
         .search(List.of(session));
 
     assertThat(session.has(22)).isFalse();
+  }
+
+  @Test
+  void theMemoryOfAProcessIsWhatTheKernelSays() throws IOException {
+    Path file = Files.createDirectories(root.resolve("10")).resolve("status");
+    Files.writeString(file, "Name:\tR\nVmHWM:\t   99 kB\nVmRSS:\t   43056 kB\nThreads:\t1\n");
+    Files.writeString(Files.createDirectories(root.resolve("11")).resolve("status"), "Name:\tR\n");
+    ProcessTable table = new ProcessTable(root);
+
+    assertThat(table.residentBytes(10)).isEqualTo(43056L * 1024);
+    assertThat(table.residentBytes(11)).isZero();
+    assertThat(table.residentBytes(12)).isZero();
+    assertThat(Processes.TABLE.residentBytes(ProcessHandle.current().pid())).isPositive();
   }
 
   @Test

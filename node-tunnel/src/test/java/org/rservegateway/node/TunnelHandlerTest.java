@@ -49,7 +49,7 @@ class TunnelHandlerTest {
             health,
             reaper);
     NodeTunnelEnd end = new NodeTunnelEnd(tunnel, "r1", opener, health);
-    tunnel.pipeline().addLast(new TunnelHandler(end, health));
+    tunnel.pipeline().addLast(new TunnelHandler(end, health, new Refusals(health.meters())));
   }
 
   @AfterEach
@@ -72,6 +72,7 @@ class TunnelHandlerTest {
     assertThat(ready.nodeSessions()).isZero();
     assertThat(ready.greeting().bytes()).isEqualTo(RserveBytes.greeting());
     assertThat(health.tunnels()).hasValue(1);
+    assertThat(health.waiting()).hasValue(1);
   }
 
   @Test
@@ -95,6 +96,7 @@ class TunnelHandlerTest {
     assertThat(frame.content().toString(UTF_8)).isEqualTo("answer");
     frame.release();
     assertThat(health.sessions()).hasValue(1);
+    assertThat(health.waiting()).hasValue(0);
   }
 
   @Test
@@ -108,6 +110,7 @@ class TunnelHandlerTest {
     assertThat(sent()).isEqualTo(new TunnelMessage.Ended(1, true, "the gateway said so"));
     assertThat(rChannels.get(0).isOpen()).isFalse();
     assertThat(health.sessions()).hasValue(0);
+    assertThat(health.waiting()).hasValue(0);
     openR(4712);
     assertThat(sent().session()).isEqualTo(2);
   }
@@ -230,6 +233,7 @@ class TunnelHandlerTest {
     assertThat(r().isOpen()).isFalse();
     assertThat(health.sessions()).hasValue(0);
     assertThat(health.tunnels()).hasValue(0);
+    assertThat(health.waiting()).hasValue(0);
   }
 
   @Test

@@ -3,6 +3,7 @@ package org.rservegateway.gateway.cli;
 import ch.qos.logback.classic.LoggerContext;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.rservegateway.gateway.Gateway;
@@ -60,6 +61,9 @@ public final class Main implements Callable<Integer> {
     Gateway gateway;
     try {
       ConfigSource source = () -> ConfigLoader.load(Optional.ofNullable(config), System.getenv());
+      // What logback.xml asks for when the first logger is made, which is behind this line.
+      System.setProperty(
+          "log.format", source.load().log().format().name().toLowerCase(Locale.ROOT));
       gateway = takeOver ? Gateway.takeOver(source) : Gateway.start(source);
     } catch (ConfigException e) {
       System.err.println(e.getMessage());

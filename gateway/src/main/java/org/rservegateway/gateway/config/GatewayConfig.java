@@ -21,6 +21,7 @@ public record GatewayConfig(
     Pool pool,
     Tunnel tunnel,
     Admin admin,
+    Log log,
     @TakesEffect(Effect.RESTART) @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
@@ -232,6 +233,10 @@ public record GatewayConfig(
           "admin.token");
     }
   }
+
+  /** What is written to standard output. */
+  @TakesEffect(Effect.RESTART)
+  public record Log(@Default("text") LogFormat format) {}
 
   /** Every setting at its default. */
   public static GatewayConfig defaults() {

@@ -5,7 +5,9 @@ import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
 import java.util.function.Supplier;
+import java.util.stream.LongStream;
 
 /**
  * The gateway's meters: their names, what they tell, and by which label they are told apart. {@code
@@ -33,10 +35,21 @@ public enum GatewayMeter {
       "rserve.gateway.evaluation",
       Kind.TIMER,
       "command",
-      "From a command's header to the last byte of its response, by the command's name"),
+      "From a command's header to the last byte of its response, by the command's name",
+      Buckets.EVALUATION),
+  GREETING_WAIT(
+      "rserve.gateway.greeting.wait",
+      Kind.TIMER,
+      "",
+      "From a client's connection to its greeting",
+      Buckets.WAIT),
   QUEUE("rserve.gateway.queue", Kind.GAUGE, "", "Clients that wait for an R session"),
   QUEUE_WAIT(
-      "rserve.gateway.queue.wait", Kind.TIMER, "", "How long clients waited that got an R session"),
+      "rserve.gateway.queue.wait",
+      Kind.TIMER,
+      "",
+      "How long clients waited that got an R session",
+      Buckets.WAIT),
   BYTES("rserve.gateway.bytes", Kind.COUNTER, "direction", "Bytes from clients, and to them"),
   TUNNELS(
       "rserve.gateway.tunnels",
@@ -58,16 +71,46 @@ public enum GatewayMeter {
     TIMER
   }
 
+  /**
+   * Where the buckets end from which a monitoring system computes quantiles; few, since each is a
+   * series of its own for each value of the label.
+   */
+  private enum Buckets {
+    NONE,
+    /** From an R session that is ready to {@code timeouts.queue}. */
+    WAIT,
+    /** From an expression that costs nothing to {@code timeouts.evaluation}. */
+    EVALUATION;
+
+    Duration[] bounds() {
+      return switch (this) {
+        case NONE -> new Duration[0];
+        case WAIT -> millis(1, 10, 100, 1_000, 5_000, 30_000);
+        case EVALUATION -> millis(1, 10, 100, 1_000, 10_000, 60_000, 600_000);
+      };
+    }
+
+    private static Duration[] millis(long... bounds) {
+      return LongStream.of(bounds).mapToObj(Duration::ofMillis).toArray(Duration[]::new);
+    }
+  }
+
   private final String meterName;
   private final Kind kind;
   private final String label;
   private final String description;
+  private final Buckets buckets;
 
   GatewayMeter(String meterName, Kind kind, String label, String description) {
+    this(meterName, kind, label, description, Buckets.NONE);
+  }
+
+  GatewayMeter(String meterName, Kind kind, String label, String description, Buckets buckets) {
     this.meterName = meterName;
     this.kind = kind;
     this.label = label;
     this.description = description;
+    this.buckets = buckets;
   }
 
   /** The name as Micrometer spells it; a monitoring system has its own way with the dots. */
@@ -90,6 +133,11 @@ public enum GatewayMeter {
     return kind;
   }
 
+  /** Whether it has buckets, from which quantiles can be computed. */
+  public boolean hasBuckets() {
+    return buckets != Buckets.NONE;
+  }
+
   /** The labels' names; empty if it has none. */
   public String label() {
     return label;
@@ -110,15 +158,18 @@ public enum GatewayMeter {
 
   /** The timer without a label. */
   public Timer timer(MeterRegistry registry) {
-    return Timer.builder(meterName).description(description).register(registry);
+    return timer().register(registry);
   }
 
   /** The timer for one value of the label; always the same one for the same value. */
   public Timer timer(MeterRegistry registry, String labelValue) {
+    return timer().tag(label, labelValue).register(registry);
+  }
+
+  private Timer.Builder timer() {
     return Timer.builder(meterName)
         .description(description)
-        .tag(label, labelValue)
-        .register(registry);
+        .serviceLevelObjectives(buckets.bounds());
   }
 
   /** A gauge without a label, which asks {@code number} whenever it is read. */

@@ -207,7 +207,9 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (refusal.isPresent()) {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
-      log.info("client={} {}", address, refusal.get().text());
+      if (context.lines().admitRefusal(client.eventLoop()::schedule)) {
+        log.info("client={} {}", address, refusal.get().text());
+      }
       return Verdict.DROP;
     }
     if (!exchange.isAnswerOwed()) {
@@ -424,6 +426,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private void write(QapGreeting greeting) {
+    context.meters().greeted(now() - deadlines.startNanos());
     client.writeAndFlush(client.alloc().buffer().writeBytes(greeting.bytes()));
   }
 
@@ -697,19 +700,42 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (bound != null) {
       context.meters().lived(now - deadlines.startNanos());
     }
-    log.atLevel(isNews ? Level.INFO : Level.DEBUG)
+    if (bound != null
+        || !isNews
+        || context.lines().admitEnd(reason, client.eventLoop()::schedule)) {
+      writeEnd(isNews ? Level.INFO : Level.DEBUG, bound, reason, text, now);
+    }
+  }
+
+  /** One line for people, whose fields are there for programs too. */
+  private void writeEnd(Level level, Bound bound, CloseReason reason, String text, long now) {
+    String node = bound == null ? "-" : bound.rSession().node();
+    Object process = bound == null ? "-" : bound.rSession().processId();
+    long length = TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos());
+    long queued = TimeUnit.NANOSECONDS.toMillis(queuedNanos);
+    log.atLevel(level)
+        .addKeyValue("session", id)
+        .addKeyValue("reason", reason.label())
+        .addKeyValue("client", address)
+        .addKeyValue("node", node)
+        .addKeyValue("pid", process)
+        .addKeyValue("lengthMillis", length)
+        .addKeyValue("commands", exchange.commands())
+        .addKeyValue("bytesUp", bytesUp)
+        .addKeyValue("bytesDown", bytesDown)
+        .addKeyValue("queuedMillis", queued)
         .log(
             "session ended: {}{} client={} node={} pid={} length={}ms commands={} up={}B down={}B"
                 + " queued={}ms",
             reason.label(),
             text.isEmpty() ? "" : " (" + text + ")",
             address,
-            bound == null ? "-" : bound.rSession().node(),
-            bound == null ? "-" : bound.rSession().processId(),
-            TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos()),
+            node,
+            process,
+            length,
             exchange.commands(),
             bytesUp,
             bytesDown,
-            TimeUnit.NANOSECONDS.toMillis(queuedNanos));
+            queued);
   }
 }

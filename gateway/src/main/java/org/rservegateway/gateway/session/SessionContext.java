@@ -19,6 +19,7 @@ public record SessionContext(
     CommandPolicy policy,
     SessionMeters meters,
     SessionHistory history,
+    LineLimits lines,
     LongSupplier nanoTime) {
 
   /** The configuration at this moment. */
@@ -39,6 +40,7 @@ public record SessionContext(
         new CommandPolicy(live),
         new SessionMeters(meters),
         new SessionHistory(),
+        new LineLimits(nanoTime),
         nanoTime);
   }
 }

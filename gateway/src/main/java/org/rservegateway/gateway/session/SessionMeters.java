@@ -21,6 +21,7 @@ public final class SessionMeters {
   private final Counter refusedWithoutName;
   private final Timer evaluationWithoutName;
   private final Timer length;
+  private final Timer greetingWait;
   private final Timer queueWait;
   private final Counter bytesUp;
   private final Counter bytesDown;
@@ -37,6 +38,7 @@ public final class SessionMeters {
     refusedWithoutName = GatewayMeter.COMMANDS_REFUSED.counter(registry, WITHOUT_NAME);
     evaluationWithoutName = GatewayMeter.EVALUATION.timer(registry, WITHOUT_NAME);
     length = GatewayMeter.SESSION_LENGTH.timer(registry);
+    greetingWait = GatewayMeter.GREETING_WAIT.timer(registry);
     queueWait = GatewayMeter.QUEUE_WAIT.timer(registry);
     bytesUp = GatewayMeter.BYTES.counter(registry, "from clients");
     bytesDown = GatewayMeter.BYTES.counter(registry, "to clients");
@@ -95,6 +97,10 @@ public final class SessionMeters {
         .map(evaluations::get)
         .orElse(evaluationWithoutName)
         .record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  void greeted(long nanos) {
+    greetingWait.record(nanos, TimeUnit.NANOSECONDS);
   }
 
   void queued(long nanos) {

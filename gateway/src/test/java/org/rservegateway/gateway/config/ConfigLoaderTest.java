@@ -101,6 +101,7 @@ class ConfigLoaderTest {
                     Duration.ofSeconds(15),
                     Duration.ofSeconds(45)),
                 new GatewayConfig.Admin("127.0.0.1", 9311, new Secret("")),
+                new GatewayConfig.Log(LogFormat.TEXT),
                 0));
     assertThat(config).isEqualTo(GatewayConfig.defaults());
   }
@@ -235,6 +236,7 @@ class ConfigLoaderTest {
           COMMANDS_DENY         | shutdwon   | "shutdwon" is none; did you mean shutdown?
           COMMANDS_DENY         | x,,        | "x" is none
           ONCLIENTGONE          | Kill       | must be kill or finish
+          LOG_FORMAT            | xml        | must be text or json
           TIMEOUTS_QUEUE        | 30         | duration such as
           TIMEOUTS_QUEUE        | 30S        | duration such as
           TIMEOUTS_QUEUE        | -1s        | duration such as

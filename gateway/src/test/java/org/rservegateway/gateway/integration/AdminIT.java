@@ -162,6 +162,7 @@ class AdminIT {
     assertThat(metrics)
         .containsPattern("rserve_gateway_sessions_ended_total\\{reason=\"client gone\"} [1-9]")
         .containsPattern("rserve_gateway_evaluation_seconds_count\\{command=\"eval\"} [1-9]")
+        .containsPattern("rserve_gateway_greeting_wait_seconds_bucket\\{le=\"30.0\"} [1-9]")
         .containsPattern("rserve_gateway_tunnels\\{node=\"node1\",state=\"ready\"} [2-9]")
         .containsPattern("rserve_gateway_bytes_total\\{direction=\"to clients\"} [1-9]");
     assertThat(metrics.lines().filter(line -> !line.startsWith("#")))

@@ -186,14 +186,20 @@ final class TestCluster implements AutoCloseable {
   ManagedProcess startGatewayProcess(int port, String... arguments) throws IOException {
     Map<String, String> settings = new HashMap<>(environment);
     settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
+    gatewayProcesses++;
+    return startGatewayProcess(
+        directory.resolve("gateway" + gatewayProcesses + ".log"), settings, arguments);
+  }
+
+  /** A gateway in a process of its own, by its jar. */
+  static ManagedProcess startGatewayProcess(
+      Path log, Map<String, String> settings, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of("-Xmx128m", "-jar", ROOT.resolve("gateway/target/gateway.jar").toString()));
     command.addAll(List.of(arguments));
-    gatewayProcesses++;
-    return ManagedProcess.start(
-        directory.resolve("gateway" + gatewayProcesses + ".log"), settings, command);
+    return ManagedProcess.start(log, settings, command);
   }
 
   /** Changes what the gateway reads when its configuration is loaded the next time. */

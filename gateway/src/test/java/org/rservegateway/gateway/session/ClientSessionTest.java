@@ -19,6 +19,7 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.client.ClientHandler;
+import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.QapGreeting;
@@ -60,6 +61,17 @@ class ClientSessionTest {
 
     assertThat(client.receivedText()).isEqualTo(GREETING);
     assertThat(far.tunnel().isReady()).isTrue();
+  }
+
+  @Test
+  void waitForTheGreetingIsMeasured() {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    cluster.pass(Duration.ofSeconds(3));
+
+    cluster.readyNode();
+
+    assertThat(client.receivedText()).isEqualTo(GREETING);
+    assertThat(cluster.measured(GatewayMeter.GREETING_WAIT)).isEqualTo(Duration.ofSeconds(3));
   }
 
   @Test

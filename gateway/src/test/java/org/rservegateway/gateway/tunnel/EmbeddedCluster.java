@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
@@ -85,6 +86,11 @@ public final class EmbeddedCluster implements AutoCloseable {
   /** How often something was counted. */
   public int count(GatewayMeter meter, String labelValue) {
     return (int) meter.counter(meters, labelValue).count();
+  }
+
+  /** All that was measured by a timer without a label, together. */
+  public Duration measured(GatewayMeter meter) {
+    return Duration.ofNanos((long) meter.timer(meters).totalTime(TimeUnit.NANOSECONDS));
   }
 
   /** Lets time pass at once, and then what the gateway does a few times a second. */

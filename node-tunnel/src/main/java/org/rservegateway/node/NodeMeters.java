@@ -1,0 +1,90 @@
+package org.rservegateway.node;
+
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** What a node-tunnel counts and measures, each meter at zero and there from the start. */
+final class NodeMeters {
+
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final Map<EndReason, Counter> ended = new EnumMap<>(EndReason.class);
+  private final Map<ProcessSignal, Map<EndReason, Counter>> signalled =
+      new EnumMap<>(ProcessSignal.class);
+  private final Map<ProcessSignal, Counter> descendants = new EnumMap<>(ProcessSignal.class);
+  private final Map<Refusals.Kind, Counter> refused = new EnumMap<>(Refusals.Kind.class);
+  private final Timer opening;
+  private final Counter openingsFailed;
+  private volatile ProcessReaper.Census census = new ProcessReaper.Census(0, 0, 0);
+
+  NodeMeters(NodeHealth health) {
+    for (EndReason reason : EndReason.values()) {
+      ended.put(reason, NodeMeter.SESSIONS_ENDED.counter(registry, "reason", reason.label()));
+    }
+    for (ProcessSignal signal : ProcessSignal.values()) {
+      signalled.put(signal, new EnumMap<>(EndReason.class));
+      for (EndReason reason : EndReason.values()) {
+        signalled.get(signal).put(reason, signalledCounter(signal, reason));
+      }
+      descendants.put(
+          signal, NodeMeter.DESCENDANTS_SIGNALLED.counter(registry, "signal", signal.name()));
+    }
+    for (Refusals.Kind kind : Refusals.Kind.values()) {
+      refused.put(kind, NodeMeter.CONNECTIONS_REFUSED.counter(registry, "reason", kind.label()));
+    }
+    opening = NodeMeter.OPENING.timer(registry);
+    openingsFailed = NodeMeter.OPENINGS_FAILED.counter(registry);
+    NodeMeter.SESSIONS.gauge(registry, health.waiting()::get, "state", "waiting");
+    NodeMeter.SESSIONS.gauge(registry, health.sessions()::get, "state", "serving");
+    NodeMeter.TUNNELS.gauge(registry, health.tunnels()::get);
+    NodeMeter.PROCESSES.gauge(registry, () -> census.processes());
+    NodeMeter.PROCESSES_MEMORY.gauge(registry, () -> census.residentBytes());
+    NodeMeter.LARGEST_PROCESS_MEMORY.gauge(registry, () -> census.largestBytes());
+  }
+
+  private Counter signalledCounter(ProcessSignal signal, EndReason reason) {
+    return NodeMeter.SESSIONS_SIGNALLED.counter(
+        registry, "reason", reason.label(), "signal", signal.name());
+  }
+
+  void opened(long nanos) {
+    opening.record(nanos, TimeUnit.NANOSECONDS);
+  }
+
+  void openingFailed() {
+    openingsFailed.increment();
+  }
+
+  void ended(EndReason reason) {
+    ended.get(reason).increment();
+  }
+
+  /** R of a session that ended so got this signal. */
+  void signalled(ProcessSignal signal, EndReason reason) {
+    signalled.get(signal).get(reason).increment();
+  }
+
+  void descendantsSignalled(ProcessSignal signal, int count) {
+    descendants.get(signal).increment(count);
+  }
+
+  void refused(Refusals.Kind kind) {
+    refused.get(kind).increment();
+  }
+
+  /** How many R processes got this signal, whatever their sessions' reason was. */
+  long signalled(ProcessSignal signal) {
+    return (long) signalled.get(signal).values().stream().mapToDouble(Counter::count).sum();
+  }
+
+  /** All of it as Prometheus reads it. */
+  String scrape(ProcessReaper.Census newCensus) {
+    census = newCensus;
+    return registry.scrape();
+  }
+}

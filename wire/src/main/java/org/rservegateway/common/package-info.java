@@ -1,0 +1,2 @@
+/** What the gateway and the node-tunnel both need beside the protocols. */
+package org.rservegateway.common;
