@@ -147,13 +147,17 @@ public final class Gateway implements AutoCloseable {
   }
 
   private void maintain() {
-    gatewayMeters.measureLag();
-    rates.sample();
-    sessions.registry().expireDue();
-    dispatcher.maintain();
-    if (phase.get() == Phase.DRAINING && isDrained()) {
-      // Not here: it waits for this very event loop.
-      new Thread(this::close, "drained").start();
+    try {
+      gatewayMeters.measureLag();
+      rates.sample();
+      sessions.registry().expireDue();
+      dispatcher.maintain();
+      if (phase.get() == Phase.DRAINING && isDrained()) {
+        // Not here: it waits for this very event loop.
+        new Thread(this::close, "drained").start();
+      }
+    } catch (RuntimeException e) {
+      log.error("maintenance; it is tried again", e); // else it would never come again
     }
   }
 
@@ -256,7 +260,10 @@ public final class Gateway implements AutoCloseable {
    * @return false if it drains already, or is closed
    */
   public boolean drain() {
-    drainsSince = System.nanoTime();
+    if (phase.get() != Phase.SERVING) {
+      return false;
+    }
+    drainsSince = System.nanoTime(); // before anybody can see that it drains
     if (!phase.compareAndSet(Phase.SERVING, Phase.DRAINING)) {
       return false;
     }
