@@ -22,7 +22,9 @@ class LogFormatIT {
                 directory, rserve.port(), Map.of("NODE_TUNNEL_LOG_FORMAT", "json"));
         TestGateway gateway = new TestGateway(node.address())) {
       TunnelMessage.Ready ready = gateway.ready();
-      gateway.sendEval("while(TRUE){}");
+      Path begun = directory.resolve("begun");
+      gateway.sendEval("{file.create('%s'); while (TRUE) {}}".formatted(begun));
+      await("R evaluates").atMost(TestGateway.PATIENCE).until(() -> Files.exists(begun));
       gateway.end(1);
 
       await().atMost(TestGateway.PATIENCE).until(() -> log(directory).contains("SIGTERM to R"));
