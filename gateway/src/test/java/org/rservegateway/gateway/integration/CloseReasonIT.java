@@ -3,6 +3,7 @@ package org.rservegateway.gateway.integration;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HexFormat;
@@ -265,29 +266,46 @@ class CloseReasonIT {
   }
 
   @Test
-  void randomBytesEndInBoundedTimeWithOneLineEachAndNoRProcess() throws Exception {
+  void randomBytesEndInBoundedTimeAreCountedAndCostNoRProcess() throws Exception {
     Set<Long> before = rProcesses();
     Random random = new Random(6311);
     int clients = 50;
     double ended = allEnds();
 
     for (int i = 0; i < clients; i++) {
-      byte[] junk = new byte[1 + random.nextInt(3_000)];
-      random.nextBytes(junk);
-      junk[junk.length > 3 ? 3 : 0] |= (byte) 0x80; // no command has this bit
-      try (RawClient client = new RawClient(cluster.port())) {
-        client.sendBytes(junk);
-        if (junk.length >= 16) {
-          assertThat(client.receive().error()).isEqualTo(0x4a);
-        }
-      }
+      sendJunk(random, 1 + random.nextInt(3_000));
     }
 
     await()
         .atMost(TestCluster.PATIENCE)
         .untilAsserted(() -> assertThat(allEnds() - ended).isEqualTo(clients));
-    assertThat(log.lines()).hasSize(clients);
+    assertThat(log.lines()).hasSizeLessThanOrEqualTo(clients);
     assertNoneTookAnRProcess(before);
+    awaitLinesAgain(random);
+  }
+
+  private static void sendJunk(Random random, int length) throws IOException {
+    byte[] junk = new byte[length];
+    random.nextBytes(junk);
+    junk[junk.length > 3 ? 3 : 0] |= (byte) 0x80; // no command has this bit
+    try (RawClient client = new RawClient(cluster.port())) {
+      client.sendBytes(junk);
+      if (junk.length >= 16) {
+        assertThat(client.receive().error()).isEqualTo(0x4a);
+      }
+    }
+  }
+
+  /** Other tests wait for lines about the same, and the log takes only so many in a second. */
+  private void awaitLinesAgain(Random random) {
+    int lines = log.lines().size();
+    await()
+        .atMost(TestCluster.PATIENCE)
+        .until(
+            () -> {
+              sendJunk(random, 16);
+              return log.lines().size() > lines;
+            });
   }
 
   @Test
