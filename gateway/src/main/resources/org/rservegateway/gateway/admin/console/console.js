@@ -3,6 +3,7 @@
 const MOST_SESSIONS = 200;
 const MOST_ENDED = 50;
 const SECONDS_SHOWN = 300;
+const LEAST_SECONDS_SHOWN = 60;
 const SESSIONS_INTERVAL = 2000;
 const RETRY_INTERVAL = 2000;
 const TOKEN_KEY = "rcloud.admin.token";
@@ -287,8 +288,11 @@ function buildChart(id, series) {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const chart = new uPlot({
     width: place.clientWidth, height: 170, cursor: { drag: { x: false, y: false } },
-    scales: { y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-    axes: [axis, { ...axis, size: 46 }],
+    scales: {
+      x: { range: (u, min, max) => [Math.min(min, max - LEAST_SECONDS_SHOWN), max] },
+      y: { range: (u, min, max) => [0, max > 0 ? max * 1.1 : 1] },
+    },
+    axes: [axis, { ...axis, size: 60 }],
     series: [{}, ...series.map(([, label, variable]) => ({ label, stroke: colour(variable), width: 2, points: { show: false } }))],
   }, data(series), place);
   charts.push({ chart, series, place });
