@@ -24,7 +24,7 @@ final class RClient implements AutoCloseable {
   private static final int RESPONSE_OK = 0x10001;
   private static final int HEADER_BYTES = 16;
   private static final int GREETING_BYTES = 32;
-  private static final int TIMEOUT_MILLIS = 60_000;
+  private static final int TIMEOUT_MILLIS = 10_000;
   private static final int CHUNK_BYTES = 64 * 1024;
 
   private final Socket socket = new Socket();
