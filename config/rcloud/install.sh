@@ -52,6 +52,10 @@ missing_packages() {
   has R || echo r-base-core
   find_rserve >/dev/null || echo r-cran-rserve
   has_nginx || echo nginx
+  if [[ $purposes == *" compare "* ]]; then
+    has_haproxy || echo haproxy
+    has_nginx_stream || echo libnginx-mod-stream
+  fi
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
     has ip || echo iproute2
@@ -60,6 +64,13 @@ missing_packages() {
     has chromedriver || echo chromium-driver
     [[ -d /usr/share/fonts/truetype ]] || echo fonts-dejavu-core
   fi
+}
+
+has_haproxy() { PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v haproxy >/dev/null; }
+
+has_nginx_stream() {
+  [[ -e /usr/lib/nginx/modules/ngx_stream_module.so ]] ||
+    { has_nginx && "$NGINX" -V 2>&1 | grep -q -- '--with-stream\( \|$\)'; }
 }
 
 # Sets NGINX. Debian keeps it in /usr/sbin, which is not in everybody's path.
