@@ -230,13 +230,19 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (state instanceof Closed || !responses.isBetweenPackets()) {
       return;
     }
-    Refusal refusal;
-    while ((refusal = exchange.nextDue()) != null) {
-      client.writeAndFlush(refusal.packet(client.alloc()), client.voidPromise());
+    if (!(state instanceof Arrived)) { // the greeting comes first
+      sendDueRefusals();
     }
     if (fault != null && (!exchange.isBusy() || exchange.isAnswerOwed())) {
       exchange.sent(fault.header());
       close(fault.reason(), fault.text());
+    }
+  }
+
+  private void sendDueRefusals() {
+    Refusal refusal;
+    while ((refusal = exchange.nextDue()) != null) {
+      client.writeAndFlush(refusal.packet(client.alloc()), client.voidPromise());
     }
   }
 
@@ -418,6 +424,8 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     state = arrived.greeted();
     write(greeting);
+    sendDueRefusals();
+    readClientWhileItMayBe();
     begin(Wait.FIRST_COMMAND);
     if (exchange.commands() > 0 && state instanceof Greeted greeted) {
       state = greeted.queue(now());
@@ -490,6 +498,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else {
       state = ((Arrived) state).bind(tunnel, rSession);
       write(rSession.greeting());
+      sendDueRefusals();
     }
     tunnelTookBytes = false;
     for (ByteBuf piece : held.pieces()) {

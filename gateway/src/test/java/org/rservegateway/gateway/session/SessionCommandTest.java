@@ -72,6 +72,18 @@ class SessionCommandTest {
   }
 
   @Test
+  void aRefusalOfWhatWasSentBeforeTheGreetingFollowsIt() {
+    EmbeddedClient client = new EmbeddedClient(cluster);
+    client.sends(packet(SHUTDOWN, 0));
+    assertThat(client.receivedText()).isEmpty();
+
+    cluster.readyNode();
+
+    String received = client.receivedText();
+    assertThat(received).startsWith(EmbeddedClient.GREETING).contains("shutdown is denied here");
+  }
+
+  @Test
   void aRefusalCarriesTheIdOfItsCommandAndIsCounted() {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
