@@ -67,8 +67,8 @@ final class NodeTunnelEnd implements RSession.Listener {
   void drain() {
     draining = true;
     if (state instanceof Opening opening) {
+      leave(); // before, the session would be awaited, and its cancelling a failure
       opening.session.cancel(false);
-      leave();
     } else if (state instanceof Open open && !open.rSession.isUsed()) {
       over(open, EndReason.NODE_STOPS);
     }

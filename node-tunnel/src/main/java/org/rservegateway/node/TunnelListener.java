@@ -7,42 +7,27 @@ import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.ServerChannel;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.handler.codec.http.HttpObjectAggregator;
-import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
-import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolConfig;
-import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
-import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import org.rservegateway.wire.TunnelProtocol;
 
 /** The port that tunnels come to, and the tunnels that are open. */
 final class TunnelListener {
 
-  private static final int REQUEST_BYTES = 16 * 1024;
-  private static final long HANDSHAKE_MILLIS = 5_000;
   private static final long CLOSE_MILLIS = 500;
   private static final WriteBufferWaterMark WATER_MARK =
       new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
   private final ChannelGroup connections = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
-  private final NodeTunnelConfig config;
-  private final RSessionOpener opener;
-  private final NodeHealth health;
-  private final MetricsPage metrics;
-  private final Refusals refusals;
-  private final Duration pingInterval;
   private final Channel channel;
 
   /**
@@ -60,12 +45,7 @@ final class TunnelListener {
       MetricsPage metrics,
       Duration pingInterval)
       throws IOException {
-    this.config = config;
-    this.opener = opener;
-    this.health = health;
-    this.metrics = metrics;
-    this.refusals = new Refusals(health.meters());
-    this.pingInterval = pingInterval;
+    TunnelPipeline pipeline = new TunnelPipeline(config, opener, health, metrics, pingInterval);
     ChannelFuture bound =
         new ServerBootstrap()
             .group(eventLoops)
@@ -82,7 +62,7 @@ final class TunnelListener {
                   @Override
                   protected void initChannel(Channel connection) {
                     connections.add(connection);
-                    buildPipeline(connection);
+                    pipeline.build(connection);
                   }
                 })
             .bind(config.host(), config.port())
@@ -96,30 +76,6 @@ final class TunnelListener {
     channel = bound.channel();
   }
 
-  private void buildPipeline(Channel connection) {
-    ChannelPipeline pipeline = connection.pipeline();
-    NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
-    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
-    pipeline.addLast(
-        "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
-    pipeline.addLast("http", new HttpServerCodec());
-    pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
-    pipeline.addLast("edge", new HttpEdge(config, opener, health, metrics, refusals));
-    pipeline.addLast(
-        "webSocket",
-        new WebSocketServerProtocolHandler(
-            WebSocketServerProtocolConfig.newBuilder()
-                .websocketPath(TunnelProtocol.PATH)
-                .subprotocols(TunnelProtocol.SUBPROTOCOL)
-                .allowExtensions(false)
-                .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
-                .handleCloseFrames(false)
-                .dropPongFrames(false) // they are signs of life
-                .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
-                .build()));
-    pipeline.addLast("tunnel", new TunnelHandler(tunnel, health, refusals));
-  }
-
   InetSocketAddress address() {
     return (InetSocketAddress) channel.localAddress();
   }
@@ -127,10 +83,7 @@ final class TunnelListener {
   /** Has the tunnels end when their R sessions are over, and waits for that so long at most. */
   void drain(Duration most) {
     connections.forEach(
-        connection ->
-            connection
-                .eventLoop()
-                .execute(() -> connection.pipeline().get(TunnelHandler.class).drain()));
+        connection -> connection.eventLoop().execute(() -> TunnelPipeline.drain(connection)));
     connections.newCloseFuture().awaitUninterruptibly(most.toMillis());
   }
 

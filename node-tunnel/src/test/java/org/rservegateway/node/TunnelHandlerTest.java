@@ -248,6 +248,31 @@ class TunnelHandlerTest {
   }
 
   @Test
+  void aNodeThatStopsClosesATunnelWhoseSessionIsBeingOpened() {
+    shakeHands(TunnelProtocol.SUBPROTOCOL);
+    tunnel.runPendingTasks();
+
+    TunnelPipeline.drain(tunnel);
+    tunnel.runPendingTasks();
+
+    CloseWebSocketFrame close = tunnel.readOutbound();
+    assertThat(close.statusCode()).isEqualTo(1001);
+    close.release();
+    assertThat(tunnel.isOpen()).isFalse();
+    assertThat(r().isOpen()).isFalse();
+  }
+
+  @Test
+  void aStopThatComesBehindTheCloseDoesNothing() {
+    ready();
+    tunnel.close();
+
+    TunnelPipeline.drain(tunnel);
+
+    assertThat(tunnel.isOpen()).isFalse();
+  }
+
+  @Test
   void anRserveThatIsNoneFailsTheTunnel() {
     shakeHands(TunnelProtocol.SUBPROTOCOL);
     tunnel.runPendingTasks();

@@ -1,0 +1,78 @@
+package org.rservegateway.node;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelPipeline;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolConfig;
+import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
+import io.netty.handler.timeout.IdleStateHandler;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.rservegateway.wire.TunnelProtocol;
+
+/** What stands between a connection to the node-tunnel's port and the tunnel that it becomes. */
+final class TunnelPipeline {
+
+  private static final int REQUEST_BYTES = 16 * 1024;
+  private static final long HANDSHAKE_MILLIS = 5_000;
+
+  private final NodeTunnelConfig config;
+  private final RSessionOpener opener;
+  private final NodeHealth health;
+  private final MetricsPage metrics;
+  private final Refusals refusals;
+  private final Duration pingInterval;
+
+  /**
+   * Of all connections of one node.
+   *
+   * @param pingInterval silence after which a gateway is asked whether it lives
+   */
+  TunnelPipeline(
+      NodeTunnelConfig config,
+      RSessionOpener opener,
+      NodeHealth health,
+      MetricsPage metrics,
+      Duration pingInterval) {
+    this.config = config;
+    this.opener = opener;
+    this.health = health;
+    this.metrics = metrics;
+    this.refusals = new Refusals(health.meters());
+    this.pingInterval = pingInterval;
+  }
+
+  /** Puts the handlers of a new connection into its pipeline. */
+  void build(Channel connection) {
+    ChannelPipeline pipeline = connection.pipeline();
+    NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
+    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
+    pipeline.addLast(
+        "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
+    pipeline.addLast("http", new HttpServerCodec());
+    pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
+    pipeline.addLast("edge", new HttpEdge(config, opener, health, metrics, refusals));
+    pipeline.addLast(
+        "webSocket",
+        new WebSocketServerProtocolHandler(
+            WebSocketServerProtocolConfig.newBuilder()
+                .websocketPath(TunnelProtocol.PATH)
+                .subprotocols(TunnelProtocol.SUBPROTOCOL)
+                .allowExtensions(false)
+                .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
+                .handleCloseFrames(false)
+                .dropPongFrames(false) // they are signs of life
+                .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
+                .build()));
+    pipeline.addLast("tunnel", new TunnelHandler(tunnel, health, refusals));
+  }
+
+  /** The node stops; to be called on the connection's event loop. */
+  static void drain(Channel connection) {
+    TunnelHandler tunnel = connection.pipeline().get(TunnelHandler.class);
+    if (tunnel != null) { // a connection that was closed meanwhile has no handlers any more
+      tunnel.drain();
+    }
+  }
+}
