@@ -99,8 +99,8 @@ public final class TunnelConnector {
     return tunnel;
   }
 
-  private static void buildPipeline(
-      ChannelPipeline pipeline, Tunnel tunnel, GatewayConfig.Tunnel config) {
+  /** What stands between the connection and {@code tunnel}. */
+  static void buildPipeline(ChannelPipeline pipeline, Tunnel tunnel, GatewayConfig.Tunnel config) {
     pipeline
         .channel()
         .config()

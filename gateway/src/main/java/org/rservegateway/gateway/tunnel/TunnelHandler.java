@@ -30,6 +30,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
   private final Tunnel tunnel;
   private final int silentIntervalsAllowed;
   private int silentIntervals;
+  private boolean open;
   private String failure = "the node closed it";
 
   TunnelHandler(Tunnel tunnel, int silentIntervalsAllowed) {
@@ -80,8 +81,10 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-    if (event instanceof IdleStateEvent idle) {
-      silence(ctx, idle.isFirst());
+    if (event == ClientHandshakeStateEvent.HANDSHAKE_COMPLETE) {
+      open = true;
+    } else if (event instanceof IdleStateEvent idle && open) {
+      silence(ctx, idle.isFirst()); // before, the handshake has its own timeout and knows no pings
     } else if (event == ClientHandshakeStateEvent.HANDSHAKE_TIMEOUT) {
       tunnel.close("no answer to the WebSocket handshake");
     }

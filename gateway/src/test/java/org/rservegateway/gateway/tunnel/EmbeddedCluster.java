@@ -10,6 +10,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler.ClientHandshakeStateEvent;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -65,6 +66,7 @@ public final class EmbeddedCluster implements AutoCloseable {
     EmbeddedChannel channel = new EmbeddedChannel();
     Tunnel tunnel = new Tunnel(node, channel.eventLoop(), observer, Duration.ofHours(1).toNanos());
     channel.pipeline().addLast(new TunnelHandler(tunnel, 3));
+    channel.pipeline().fireUserEventTriggered(ClientHandshakeStateEvent.HANDSHAKE_COMPLETE);
     tunnels.add(new Far(tunnel, channel));
     return tunnel;
   }
@@ -164,6 +166,11 @@ public final class EmbeddedCluster implements AutoCloseable {
 
     public EmbeddedChannel channel() {
       return channel;
+    }
+
+    /** Whom the R session serves; {@code null} where it serves nobody. */
+    public RSessionListener serves() {
+      return tunnel.state() instanceof Tunnel.Serving serving ? serving.listener() : null;
     }
 
     public void ready() {

@@ -63,6 +63,16 @@ class TunnelHandlerTest {
   }
 
   @Test
+  void silenceBeforeTheHandshakeIsDoneAsksNothing() {
+    EmbeddedChannel connecting = new EmbeddedChannel(new TunnelHandler(far.tunnel(), 3));
+
+    connecting.pipeline().fireUserEventTriggered(IdleStateEvent.FIRST_READER_IDLE_STATE_EVENT);
+
+    assertThat(connecting.<Object>readOutbound()).isNull();
+    assertThat(connecting.isOpen()).isTrue();
+  }
+
+  @Test
   void silenceOfATunnelThatIsNotReadSaysNothingAndItsPingsGoOn() {
     far.ready();
     channel.config().setAutoRead(false);
