@@ -32,7 +32,7 @@ final class RserveBytes {
     for (int i = 0; i < padding; i++) {
       sexp.writeByte(1);
     }
-    return packet(RESP_OK, ByteBufUtil.getBytes(sexp));
+    return packet(RESP_OK, bytes(sexp));
   }
 
   /** An answer that carries nothing. */
@@ -48,6 +48,12 @@ final class RserveBytes {
   static byte[] packet(int command, byte[] payload) {
     ByteBuf packet = Unpooled.buffer();
     new QapHeader(command, payload.length, 0).writeTo(packet);
-    return ByteBufUtil.getBytes(packet.writeBytes(payload));
+    return bytes(packet.writeBytes(payload));
+  }
+
+  private static byte[] bytes(ByteBuf buffer) {
+    byte[] bytes = ByteBufUtil.getBytes(buffer);
+    buffer.release();
+    return bytes;
   }
 }

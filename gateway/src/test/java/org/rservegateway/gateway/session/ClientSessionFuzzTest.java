@@ -1,0 +1,256 @@
+package org.rservegateway.gateway.session;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.code_intelligence.jazzer.api.FuzzedDataProvider;
+import com.code_intelligence.jazzer.junit.FuzzTest;
+import io.netty.handler.timeout.IdleStateEvent;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.rservegateway.gateway.tunnel.EmbeddedCluster;
+import org.rservegateway.gateway.tunnel.RSessionListener;
+import org.rservegateway.wire.QapCommand;
+import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.wire.testing.BufferBalance;
+import org.rservegateway.wire.testing.LoggedFaults;
+
+/**
+ * Whatever clients, nodes, operators and the clock do, in any order: a client reads R's bytes and
+ * well-formed answers, each command is evaluated and answered once at most and in its order, no
+ * denied one reaches R, and when all have left nothing is left of them.
+ */
+class ClientSessionFuzzTest {
+
+  private static final int MOST_STEPS = 200;
+  private static final int MOST_CLIENTS = 4;
+  private static final int MOST_PAYLOAD = 60;
+  private static final int MOST_JUNK = 40;
+  private static final Duration LONGER_THAN_ALL_TIMEOUTS = Duration.ofHours(6);
+
+  /** It closes a tunnel whose handling threw, and says so only there. */
+  private static final String TUNNEL_LOGGER = "org.rservegateway.gateway.tunnel.TunnelHandler";
+
+  private static final QapGreeting LOGIN_GREETING =
+      QapGreeting.of("Rsrv0103QAP1ARuc\r\n----------\r\n\r\n".getBytes(ISO_8859_1));
+
+  private static final int[] COMMANDS = {
+    QapCommand.EVAL.code(),
+    QapCommand.VOID_EVAL.code(),
+    QapCommand.SHUTDOWN.code(),
+    QapCommand.CONTROL_EVAL.code(),
+    QapCommand.DETACH_SESSION.code(),
+    QapCommand.SWITCH.code(),
+    0x04f, // a control command without a name
+    0x999 // no command at all
+  };
+
+  private static final Map<String, String> SETTINGS =
+      Map.of(
+          "RCLOUD_POOL_WARM", "1",
+          "RCLOUD_POOL_MAXSESSIONSPERNODE", "2",
+          "RCLOUD_LIMITS_SESSIONS", "3",
+          "RCLOUD_LIMITS_QUEUE", "1",
+          "RCLOUD_LIMITS_PACKET", "50B",
+          "RCLOUD_TIMEOUTS_EVALUATION", "2h",
+          "RCLOUD_TIMEOUTS_LIFETIME", "5h");
+
+  @FuzzTest
+  void anyEventsInAnyOrderKeepThePromises(FuzzedDataProvider data) {
+    BufferBalance buffers = new BufferBalance();
+    try (LoggedFaults faults = new LoggedFaults(TUNNEL_LOGGER)) {
+      Run run = new Run(data);
+      for (int i = 0; i < MOST_STEPS && data.remainingBytes() > 0; i++) {
+        run.step();
+        run.live();
+      }
+      run.end();
+      faults.assertNone();
+    }
+    buffers.assertEven();
+  }
+
+  /** One cluster from its start to its end. */
+  private static final class Run {
+
+    private final FuzzedDataProvider data;
+    private final boolean clientsKeepToQap;
+    private final boolean nodesKeepToProtocol;
+    private final QapGreeting greeting;
+    private final EmbeddedCluster cluster;
+    private final List<SimulatedClient> clients = new ArrayList<>();
+    private final List<SimulatedNode> nodes = new ArrayList<>();
+    private final Set<Integer> evaluated = new HashSet<>();
+
+    Run(FuzzedDataProvider data) {
+      this.data = data;
+      clientsKeepToQap = data.consumeBoolean();
+      nodesKeepToProtocol = data.consumeBoolean();
+      greeting = data.consumeBoolean() ? EmbeddedCluster.OPEN_GREETING : LOGIN_GREETING;
+      Map<String, String> settings = new HashMap<>(SETTINGS);
+      settings.put("RCLOUD_ONCLIENTGONE", data.consumeBoolean() ? "kill" : "finish");
+      cluster = new EmbeddedCluster(settings);
+      cluster.dispatcher().nodesAre(Set.of("a"));
+    }
+
+    private boolean allKeepToProtocols() {
+      return clientsKeepToQap && nodesKeepToProtocol;
+    }
+
+    void step() {
+      switch (data.consumeInt(0, 7)) {
+        case 0 -> clientArrives();
+        case 1, 2, 3 -> clientDoes();
+        case 4, 5, 6 -> nodeDoes();
+        default -> othersDo();
+      }
+    }
+
+    private void clientArrives() {
+      if (clients.size() < MOST_CLIENTS) {
+        clients.add(new SimulatedClient(cluster, clients.size() + 1, allKeepToProtocols()));
+      }
+    }
+
+    private void clientDoes() {
+      if (clients.isEmpty()) {
+        return;
+      }
+      SimulatedClient client = clients.get(data.consumeInt(0, clients.size() - 1));
+      switch (data.consumeInt(0, 7)) {
+        case 0, 1 -> {
+          client.writesPacket(data.pickValue(COMMANDS), data.consumeInt(0, MOST_PAYLOAD));
+          client.sends(Integer.MAX_VALUE);
+        }
+        case 2 -> client.writesPacket(data.pickValue(COMMANDS), data.consumeInt(0, MOST_PAYLOAD));
+        case 3 -> client.sends(data.consumeInt(1, MOST_JUNK));
+        case 4 -> client.reads(data.consumeBoolean());
+        case 5 -> client.leaves();
+        case 6 -> client.session().endByOperator();
+        default -> {
+          if (!clientsKeepToQap) {
+            client.writes(data.consumeBytes(data.consumeInt(1, MOST_JUNK)));
+          }
+        }
+      }
+    }
+
+    private void nodeDoes() {
+      if (nodes.isEmpty()) {
+        return;
+      }
+      SimulatedNode node = nodes.get(data.consumeInt(0, nodes.size() - 1));
+      switch (data.consumeInt(0, 11)) {
+        case 0, 1 -> node.becomesReady(greeting);
+        case 2 -> node.rReads();
+        case 3 -> {
+          node.rReads();
+          node.rAnswers(data.consumeInt(0, MOST_PAYLOAD));
+          node.sends(Integer.MAX_VALUE);
+        }
+        case 4 -> node.rAnswers(data.consumeInt(0, MOST_PAYLOAD));
+        case 5 -> node.rSpeaksOutOfBand(data.consumeBoolean());
+        case 6 -> node.sends(data.consumeInt(1, MOST_JUNK));
+        case 7 -> node.rEnds();
+        case 8 -> node.takesBytes(data.consumeBoolean());
+        case 9 -> node.breaks();
+        case 10 -> node.far().channel().pipeline().fireUserEventTriggered(silence());
+        default -> nodeBreaksProtocol(node);
+      }
+    }
+
+    private IdleStateEvent silence() {
+      return data.consumeBoolean()
+          ? IdleStateEvent.FIRST_READER_IDLE_STATE_EVENT
+          : IdleStateEvent.READER_IDLE_STATE_EVENT;
+    }
+
+    private void nodeBreaksProtocol(SimulatedNode node) {
+      if (nodesKeepToProtocol) {
+        return;
+      }
+      byte[] bytes = data.consumeBytes(data.consumeInt(0, MOST_JUNK));
+      switch (data.consumeInt(0, 2)) {
+        case 0 -> node.says(new String(bytes, UTF_8));
+        case 1 -> node.sendsOutOfTurn(bytes);
+        default -> node.rSays(bytes);
+      }
+    }
+
+    private void othersDo() {
+      switch (data.consumeInt(0, 4)) {
+        case 0 -> cluster.pass(Duration.ofMillis(data.consumeInt(1, 1_000_000)));
+        case 1 -> cluster.pass(Duration.ofMinutes(data.consumeInt(1, 200)));
+        case 2 -> cluster.dispatcher().setPaused(data.consumeBoolean());
+        case 3 -> cluster.dispatcher().setDraining("a", data.consumeBoolean());
+        default ->
+            cluster
+                .dispatcher()
+                .nodesAre(data.pickValue(List.of(Set.of("a"), Set.of("a", "b"), Set.of("b"))));
+      }
+    }
+
+    /** Lets everybody do what follows from the last event. */
+    void live() {
+      for (int i = nodes.size(); i < cluster.tunnels().size(); i++) {
+        nodes.add(
+            new SimulatedNode(
+                cluster.tunnels().get(i), allKeepToProtocols(), evaluated, this::sentByR));
+      }
+      nodes.forEach(SimulatedNode::live);
+      clients.forEach(SimulatedClient::live);
+      nodes.forEach(SimulatedNode::live);
+    }
+
+    private void sentByR(RSessionListener listener, byte[] bytes) {
+      clients.stream()
+          .filter(client -> client.isServedBy(listener))
+          .forEach(client -> client.transcript().sentByR(bytes));
+    }
+
+    void end() {
+      assertAllArrived();
+      clients.forEach(SimulatedClient::leaves);
+      live();
+      cluster.pass(LONGER_THAN_ALL_TIMEOUTS);
+      live();
+      assertNobodyIsLeft();
+      cluster.close();
+      clients.forEach(SimulatedClient::release);
+      nodes.forEach(SimulatedNode::release);
+    }
+
+    /** What R sent for a client that it serves is there, to the last byte. */
+    private void assertAllArrived() {
+      for (SimulatedNode node : nodes) {
+        RSessionListener listener = node.far().serves();
+        clients.stream()
+            .filter(client -> client.isServedBy(listener) && client.isConnected())
+            .forEach(client -> assertThat(client.transcript().isComplete()).isTrue());
+      }
+    }
+
+    private void assertNobodyIsLeft() {
+      SessionRegistry registry = cluster.sessions().registry();
+      assertThat(registry.all()).isEmpty();
+      assertThat(registry.admitted()).isZero();
+      assertThat(cluster.dispatcher().waiting()).isZero();
+      assertThat(cluster.tunnels()).allSatisfy(far -> assertThat(far.serves()).isNull());
+      if (nodesKeepToProtocol) {
+        nodes.forEach(node -> node.becomesReady(greeting));
+        live();
+        assertThat(cluster.dispatcher().tunnels().values())
+            .allSatisfy(counts -> assertThat(counts.inUse()).isZero());
+      } else {
+        nodes.forEach(SimulatedNode::breaks);
+        live();
+      }
+    }
+  }
+}

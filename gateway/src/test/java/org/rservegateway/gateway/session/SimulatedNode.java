@@ -1,0 +1,242 @@
+package org.rservegateway.gateway.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.gateway.tunnel.RSessionListener;
+import org.rservegateway.wire.QapCommand;
+import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.TunnelMessage;
+
+/**
+ * The node's end of one tunnel, and its R: they keep to {@code rserve-tunnel.v1} and QAP1 unless
+ * they are told to send anything else. R reads one packet after another, as Rserve does.
+ */
+final class SimulatedNode {
+
+  private static final int RESP_OK = 0x10001;
+  private static final int OOB_SEND = 0x21000;
+  private static final int OOB_MSG = 0x22000;
+
+  private static final Set<Integer> NEVER_FOR_R =
+      Set.of(
+          QapCommand.SHUTDOWN.code(),
+          QapCommand.SWITCH.code(),
+          QapCommand.DETACH_SESSION.code(),
+          QapCommand.DETACHED_VOID_EVAL.code());
+
+  private final Far far;
+  private final boolean judges;
+  private final Set<Integer> evaluated;
+  private final BiConsumer<RSessionListener, byte[]> sentByR;
+
+  private final ByteBuf received = Unpooled.buffer();
+  private final ByteBuf handedToR = Unpooled.buffer();
+  private final ByteBuf unsent = Unpooled.buffer();
+  private long session;
+  private boolean isOpen;
+  private boolean mayOpen = true;
+  private boolean reachedR;
+  private QapHeader current;
+  private boolean asksClient;
+
+  /**
+   * A node whose first R session is being opened.
+   *
+   * @param judges whether R checks which commands it gets: all clients keep to QAP1, and all nodes
+   * @param evaluated ids of the commands that any R has evaluated
+   * @param sentByR hears what R sends for whom
+   */
+  SimulatedNode(
+      Far far,
+      boolean judges,
+      Set<Integer> evaluated,
+      BiConsumer<RSessionListener, byte[]> sentByR) {
+    this.far = far;
+    this.judges = judges;
+    this.evaluated = evaluated;
+    this.sentByR = sentByR;
+  }
+
+  Far far() {
+    return far;
+  }
+
+  private boolean isConnected() {
+    return far.channel().isOpen();
+  }
+
+  /** The next R session is ready, if it is its turn. */
+  void becomesReady(QapGreeting greeting) {
+    if (isConnected() && mayOpen) {
+      mayOpen = false;
+      isOpen = true;
+      session++;
+      far.ready(greeting, 0);
+    }
+  }
+
+  /** R gets what has come for it, and reads the next packet if it waits for one. */
+  void rReads() {
+    if (!isOpen) {
+      return;
+    }
+    reachedR |= received.isReadable();
+    handedToR.writeBytes(received);
+    if ((current == null || asksClient) && hasWholePacket()) {
+      QapHeader header = QapHeader.get(handedToR, handedToR.readerIndex());
+      handedToR.skipBytes(QapHeader.BYTES + (int) header.length());
+      if (asksClient) {
+        asksClient = false;
+      } else {
+        begins(header);
+      }
+    }
+  }
+
+  private boolean hasWholePacket() {
+    if (handedToR.readableBytes() < QapHeader.BYTES) {
+      return false;
+    }
+    long length = QapHeader.get(handedToR, handedToR.readerIndex()).length();
+    return length >= 0 && length <= handedToR.readableBytes() - QapHeader.BYTES;
+  }
+
+  private void begins(QapHeader header) {
+    current = header;
+    if (judges) {
+      assertThat(NEVER_FOR_R).as("commands that reach R").doesNotContain(header.command());
+      assertThat(QapCommand.isControl(header.command())).as("a control command").isFalse();
+      assertThat(evaluated.add(header.messageId())).as("evaluated only once").isTrue();
+    }
+  }
+
+  /** R answers the command that it evaluates. */
+  void rAnswers(int payload) {
+    if (current != null && !asksClient) {
+      new QapHeader(RESP_OK, payload, current.messageId()).writeTo(unsent);
+      unsent.writeZero(payload);
+      current = null;
+    }
+  }
+
+  /** R shows its client something in the middle of an evaluation, or asks it something. */
+  void rSpeaksOutOfBand(boolean asks) {
+    if (current != null && !asksClient) {
+      new QapHeader(asks ? OOB_MSG : OOB_SEND, 4, 0).writeTo(unsent);
+      unsent.writeZero(4);
+      asksClient = asks;
+    }
+  }
+
+  /** R says anything. */
+  void rSays(byte[] bytes) {
+    unsent.writeBytes(bytes);
+  }
+
+  /** As much of what R said goes to the gateway, if that reads. */
+  void sends(int most) {
+    if (isConnected() && isOpen && far.channel().config().isAutoRead() && unsent.isReadable()) {
+      byte[] bytes = new byte[Math.min(most, unsent.readableBytes())];
+      unsent.readBytes(bytes);
+      RSessionListener listener = far.serves();
+      if (listener != null) {
+        sentByR.accept(listener, bytes);
+      }
+      far.sends(far.channel().alloc().buffer(bytes.length).writeBytes(bytes));
+    }
+  }
+
+  /** R ends by itself. */
+  void rEnds() {
+    if (isConnected() && isOpen) {
+      boolean reached = reachedR;
+      over();
+      far.ended(reached);
+    }
+  }
+
+  /** The tunnel takes bytes, or takes none. */
+  void takesBytes(boolean takes) {
+    if (isConnected()) {
+      far.channel().unsafe().outboundBuffer().setUserDefinedWritability(1, takes);
+    }
+  }
+
+  void breaks() {
+    far.breaks();
+  }
+
+  /** Anything as a control message. */
+  void says(String text) {
+    if (isConnected()) {
+      far.channel().writeInbound(new TextWebSocketFrame(text));
+    }
+  }
+
+  /** Anything as bytes of R's, whether there is an R session or not. */
+  void sendsOutOfTurn(byte[] bytes) {
+    if (isConnected()) {
+      RSessionListener listener = far.serves();
+      if (listener != null) {
+        sentByR.accept(listener, bytes);
+      }
+      far.channel().writeInbound(new BinaryWebSocketFrame(Unpooled.copiedBuffer(bytes)));
+    }
+  }
+
+  private void over() {
+    isOpen = false;
+    reachedR = false;
+    current = null;
+    asksClient = false;
+    received.clear();
+    handedToR.clear();
+    unsent.clear();
+  }
+
+  /** Lets the gateway do what is left, and takes what it has sent. */
+  void live() {
+    far.channel().runPendingTasks();
+    far.channel().checkException();
+    WebSocketFrame frame;
+    while ((frame = far.channel().readOutbound()) != null) {
+      try {
+        take(frame);
+      } finally {
+        frame.release();
+      }
+    }
+  }
+
+  private void take(WebSocketFrame frame) {
+    if (frame instanceof BinaryWebSocketFrame) {
+      if (isOpen) {
+        received.writeBytes(frame.content());
+      }
+    } else if (frame instanceof TextWebSocketFrame text
+        && TunnelMessage.decode(text.text()) instanceof TunnelMessage.End end
+        && end.session() == session) {
+      if (isOpen) {
+        TunnelMessage ended = new TunnelMessage.Ended(session, reachedR, "the gateway said so");
+        over();
+        says(ended.encode());
+      }
+      mayOpen = true;
+    }
+  }
+
+  void release() {
+    received.release();
+    handedToR.release();
+    unsent.release();
+  }
+}
