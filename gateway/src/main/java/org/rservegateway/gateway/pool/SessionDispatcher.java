@@ -49,6 +49,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   private final TunnelPool pool;
   private final Map<String, Node> nodes = new LinkedHashMap<>();
   private final Deque<Applicant> queue = new ArrayDeque<>();
+  private final Deque<Runnable> changes = new ArrayDeque<>(1);
+  private boolean changing;
   private long sessionsBegun;
   private boolean closed;
   private boolean paused;
@@ -103,12 +105,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     List<Runnable> consequences;
     boolean refused;
     synchronized (lock) {
-      if (again) {
-        queue.addFirst(applicant);
-      } else {
-        queue.addLast(applicant);
-      }
-      consequences = dispatch();
+      consequences =
+          carryOut(again ? () -> queue.addFirst(applicant) : () -> queue.addLast(applicant));
       refused =
           !again && queue.size() > live.get().limits().queue() && queue.peekLast() == applicant;
       if (refused) {
@@ -427,17 +425,38 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   private void change(Runnable change) {
     List<Runnable> consequences;
     synchronized (lock) {
-      change.run();
-      consequences = dispatch();
+      consequences = carryOut(change);
     }
     consequences.forEach(Runnable::run);
   }
 
-  private List<Runnable> dispatch() {
-    if (closed) {
+  /**
+   * A tunnel that is closed in the middle of a change may say so at once: that is carried out
+   * behind this change, which would otherwise find the queue and the pool altered under its hands.
+   */
+  private List<Runnable> carryOut(Runnable change) {
+    changes.addLast(change);
+    if (changing) {
       return List.of();
     }
     List<Runnable> consequences = new ArrayList<>(1);
+    changing = true;
+    try {
+      Runnable next;
+      while ((next = changes.pollFirst()) != null) {
+        next.run();
+        dispatch(consequences);
+      }
+    } finally {
+      changing = false;
+    }
+    return consequences;
+  }
+
+  private void dispatch(List<Runnable> consequences) {
+    if (closed) {
+      return;
+    }
     greeting().ifPresent(known -> greet(known, consequences));
     while (!paused && !queue.isEmpty()) {
       Tunnel tunnel = borrowFromLeastLoaded();
@@ -448,7 +467,6 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
       consequences.add(() -> applicant.assigned(tunnel));
     }
     openTunnels();
-    return consequences;
   }
 
   private void greet(QapGreeting known, List<Runnable> consequences) {
