@@ -23,8 +23,8 @@ import org.rservegateway.wire.testing.LoggedFaults;
 
 /**
  * Whatever clients, nodes, operators and the clock do, in any order: a client reads R's bytes and
- * well-formed answers, each command is evaluated and answered once at most and in its order, no
- * denied one reaches R, and when all have left nothing is left of them.
+ * well-formed answers, each command is evaluated once at most and answered once and in its order,
+ * no denied one reaches R, and when all have left nothing is left of them.
  */
 class ClientSessionFuzzTest {
 
@@ -87,6 +87,7 @@ class ClientSessionFuzzTest {
     private final List<SimulatedClient> clients = new ArrayList<>();
     private final List<SimulatedNode> nodes = new ArrayList<>();
     private final Set<Integer> evaluated = new HashSet<>();
+    private final Set<Integer> usedAsAnswers = new HashSet<>();
 
     Run(FuzzedDataProvider data) {
       this.data = data;
@@ -201,7 +202,11 @@ class ClientSessionFuzzTest {
       for (int i = nodes.size(); i < cluster.tunnels().size(); i++) {
         nodes.add(
             new SimulatedNode(
-                cluster.tunnels().get(i), allKeepToProtocols(), evaluated, this::sentByR));
+                cluster.tunnels().get(i),
+                allKeepToProtocols(),
+                evaluated,
+                usedAsAnswers,
+                this::sentByR));
       }
       nodes.forEach(SimulatedNode::live);
       clients.forEach(SimulatedClient::live);
@@ -216,6 +221,10 @@ class ClientSessionFuzzTest {
 
     void end() {
       assertAllArrived();
+      if (allKeepToProtocols()) {
+        finishWork();
+        assertAllAnswered();
+      }
       clients.forEach(SimulatedClient::leaves);
       live();
       cluster.pass(LONGER_THAN_ALL_TIMEOUTS);
@@ -224,6 +233,33 @@ class ClientSessionFuzzTest {
       cluster.close();
       clients.forEach(SimulatedClient::release);
       nodes.forEach(SimulatedNode::release);
+    }
+
+    /** Everybody reads, and goes on until there is nothing left to do. */
+    private void finishWork() {
+      cluster.dispatcher().setPaused(false);
+      clients.forEach(client -> client.reads(true));
+      nodes.forEach(node -> node.takesBytes(true));
+      for (int i = 0; i < MOST_STEPS; i++) {
+        clients.forEach(client -> client.sends(Integer.MAX_VALUE));
+        for (SimulatedNode node : List.copyOf(nodes)) {
+          node.becomesReady(greeting);
+          node.rReads();
+          node.rAnswers(0);
+          node.sends(Integer.MAX_VALUE);
+        }
+        live();
+      }
+    }
+
+    private void assertAllAnswered() {
+      for (SimulatedClient client : clients) {
+        boolean isAsked =
+            nodes.stream().anyMatch(node -> node.asks() && client.isServedBy(node.far().serves()));
+        if (!isAsked) {
+          client.assertAllAnswered(usedAsAnswers);
+        }
+      }
     }
 
     /** What R sent for a client that it serves is there, to the last byte. */

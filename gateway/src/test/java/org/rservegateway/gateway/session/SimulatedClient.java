@@ -1,8 +1,11 @@
 package org.rservegateway.gateway.session;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
+import java.util.Set;
 import org.rservegateway.gateway.client.ClientHandler;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.RSessionListener;
@@ -12,11 +15,13 @@ import org.rservegateway.wire.QapHeader;
 final class SimulatedClient {
 
   private static final int NUMBER_FROM_BIT = 20;
+  private static final Set<String> NOT_WAITING = Set.of("greeted", "idle", "busy");
 
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final ClientSession session;
   private final Transcript transcript;
   private final ByteBuf unsent = Unpooled.buffer();
+  private final int number;
   private int lastId;
 
   /**
@@ -26,6 +31,7 @@ final class SimulatedClient {
    * @param inOrder whether it can tell which answer belongs to which command
    */
   SimulatedClient(EmbeddedCluster cluster, int number, boolean inOrder) {
+    this.number = number;
     lastId = number << NUMBER_FROM_BIT;
     transcript = new Transcript(inOrder);
     cluster.owns(channel);
@@ -92,6 +98,19 @@ final class SimulatedClient {
     }
     transcript.received(all);
     all.release();
+  }
+
+  /**
+   * Each command has its answer by now, unless the session waits for an R session, or is over.
+   *
+   * @param usedAsAnswers ids of packets that R took for answers to its own questions
+   */
+  void assertAllAnswered(Set<Integer> usedAsAnswers) {
+    if (isConnected() && !unsent.isReadable() && NOT_WAITING.contains(session.view().state())) {
+      long used = usedAsAnswers.stream().filter(id -> id >> NUMBER_FROM_BIT == number).count();
+      int sent = lastId - (number << NUMBER_FROM_BIT);
+      assertThat(transcript.answers()).as("answers").isEqualTo((int) (sent - used));
+    }
   }
 
   void release() {

@@ -36,6 +36,7 @@ final class SimulatedNode {
   private final Far far;
   private final boolean judges;
   private final Set<Integer> evaluated;
+  private final Set<Integer> usedAsAnswers;
   private final BiConsumer<RSessionListener, byte[]> sentByR;
 
   private final ByteBuf received = Unpooled.buffer();
@@ -52,17 +53,20 @@ final class SimulatedNode {
    * A node whose first R session is being opened.
    *
    * @param judges whether R checks which commands it gets: all clients keep to QAP1, and all nodes
-   * @param evaluated ids of the commands that any R has evaluated
+   * @param evaluated gathers the ids of the commands that an R has evaluated, each once
+   * @param usedAsAnswers gathers the ids of packets that answered a question of R's
    * @param sentByR hears what R sends for whom
    */
   SimulatedNode(
       Far far,
       boolean judges,
       Set<Integer> evaluated,
+      Set<Integer> usedAsAnswers,
       BiConsumer<RSessionListener, byte[]> sentByR) {
     this.far = far;
     this.judges = judges;
     this.evaluated = evaluated;
+    this.usedAsAnswers = usedAsAnswers;
     this.sentByR = sentByR;
   }
 
@@ -96,6 +100,7 @@ final class SimulatedNode {
       handedToR.skipBytes(QapHeader.BYTES + (int) header.length());
       if (asksClient) {
         asksClient = false;
+        usedAsAnswers.add(header.messageId());
       } else {
         begins(header);
       }
@@ -117,6 +122,11 @@ final class SimulatedNode {
       assertThat(QapCommand.isControl(header.command())).as("a control command").isFalse();
       assertThat(evaluated.add(header.messageId())).as("evaluated only once").isTrue();
     }
+  }
+
+  /** Whether R waits for its client. */
+  boolean asks() {
+    return asksClient;
   }
 
   /** R answers the command that it evaluates. */

@@ -35,6 +35,7 @@ final class Transcript {
   private int ofRReceived;
   private boolean begun;
   private int lastAnswered;
+  private int answers;
 
   /**
    * Of a client that has received nothing.
@@ -56,6 +57,11 @@ final class Transcript {
   /** Whether all that R sent has been received. */
   boolean isComplete() {
     return ofRReceived == fromR.length;
+  }
+
+  /** Commands that were answered. */
+  int answers() {
+    return answers;
   }
 
   /** The client received bytes: all that have come since the last call. */
@@ -127,6 +133,7 @@ final class Transcript {
   }
 
   private void answered(QapHeader header) {
+    answers++;
     if (inOrder) {
       assertThat(header.messageId())
           .as("answers in the order of the commands")
