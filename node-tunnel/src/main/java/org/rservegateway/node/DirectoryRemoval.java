@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -64,17 +62,15 @@ final class DirectoryRemoval {
   /**
    * Goes on for one turn.
    *
+   * @param parents the directories that are open in this turn
    * @param most entries that it may look at
    */
-  Outcome proceed(int most) {
+  Outcome proceed(OpenDirectories parents, int most) {
     left = most;
     entriesSeen = 0;
     failure = "";
-    try (DirectoryStream<Path> parent = Files.newDirectoryStream(directory.getParent())) {
-      if (!(parent instanceof SecureDirectoryStream<Path> secure)) {
-        throw new IOException("this platform can't remove directories safely");
-      }
-      remove(secure, directory.getFileName(), 0);
+    try {
+      remove(parents.open(directory.getParent()), directory.getFileName(), 0);
     } catch (NoSuchFileException e) {
       return Outcome.GONE;
     } catch (IOException e) {
@@ -121,6 +117,8 @@ final class DirectoryRemoval {
             .isDirectory();
     if (!isDirectory) {
       parent.deleteFile(name);
+    } else if (level > 0 && isRemovedEmpty(parent, name)) {
+      return; // R's temporary directory is, mostly: it need not be opened
     } else if (level == MOST_LEVELS) {
       fail(name, "it lies deeper than " + MOST_LEVELS + " levels");
       return;
@@ -133,6 +131,16 @@ final class DirectoryRemoval {
         return;
       }
       parent.deleteDirectory(name);
+    }
+  }
+
+  private static boolean isRemovedEmpty(SecureDirectoryStream<Path> parent, Path name)
+      throws IOException {
+    try {
+      parent.deleteDirectory(name);
+      return true;
+    } catch (DirectoryNotEmptyException e) {
+      return false;
     }
   }
 

@@ -162,7 +162,8 @@ final class NodeTunnelEnd implements RSession.Listener {
     if (state instanceof Open open && open.number == end.session()) {
       sessionOver(open);
       open.rSession.end(Ending.of(EndReason.GATEWAY, printable(end.reason())));
-      send(
+      // Nobody waits for it: it goes out together with what the next R session comes to.
+      write(
           new TunnelMessage.Ended(
               open.number, open.rSession.wasReached(), EndReason.GATEWAY.text()));
       openNextRSession(open.number + 1);
@@ -242,8 +243,13 @@ final class NodeTunnelEnd implements RSession.Listener {
   // ---- the tunnel itself
 
   private void send(TunnelMessage message) {
+    write(message);
+    channel.flush();
+  }
+
+  private void write(TunnelMessage message) {
     channel
-        .writeAndFlush(new TextWebSocketFrame(message.encode()))
+        .write(new TextWebSocketFrame(message.encode()))
         .addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
   }
 

@@ -40,14 +40,15 @@ final class OpeningQuestion {
       """
       (function(dir, pid) {
       answer <- c(pid, dir)
-      .Internal(Sys.setenv("%s", "%s"))
+      .Internal(Sys.setenv("@variable@", "@mark@"))
       parts <- .Internal(strsplit(dir, "/conn", TRUE, FALSE, FALSE))[[1L]]
       if (parts[length(parts)] == answer[1L]) {
       .Internal(Sys.setenv("TMPDIR", dir))
       .Internal(tempdir(TRUE))
       }
       answer
-      })(.Internal(getwd()), .Internal(Sys.getpid()))""";
+      })(.Internal(getwd()), .Internal(Sys.getpid()))"""
+          .replace("@variable@", RProcess.MARK_VARIABLE);
 
   /**
    * {@code tempdir(check = TRUE)} makes another directory only if the one that R has is gone: what
@@ -57,16 +58,17 @@ final class OpeningQuestion {
   private static final String SAFE_EXPRESSION =
       """
       local({
-      pid <- sprintf("%%d", Sys.getpid())
+      pid <- sprintf("%d", Sys.getpid())
       dir <- getwd()
       try({
-      Sys.setenv(%s = "%s")
+      Sys.setenv(@variable@ = "@mark@")
       if (identical(basename(dir), paste0("conn", pid))) {
       Sys.setenv(TMPDIR = dir)
       tempdir(check = TRUE)
       }}, silent = TRUE)
       c(pid, if (is.null(dir)) "" else enc2utf8(dir))
-      })""";
+      })"""
+          .replace("@variable@", RProcess.MARK_VARIABLE);
 
   private OpeningQuestion() {}
 
@@ -79,12 +81,12 @@ final class OpeningQuestion {
 
   /** The R expression that asks; an R that it does not suit answers with an error. */
   static String quickExpression(String mark) {
-    return QUICK_EXPRESSION.formatted(RProcess.MARK_VARIABLE, mark);
+    return QUICK_EXPRESSION.replace("@mark@", mark);
   }
 
   /** The R expression that any R answers. */
   static String safeExpression(String mark) {
-    return SAFE_EXPRESSION.formatted(RProcess.MARK_VARIABLE, mark);
+    return SAFE_EXPRESSION.replace("@mark@", mark);
   }
 
   /**

@@ -63,6 +63,7 @@ final class TunnelPipeline {
                 .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
                 .handleCloseFrames(false)
                 .dropPongFrames(false) // they are signs of life
+                .withUTF8Validator(false) // what is no message is refused anyway
                 .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
                 .build()));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, health, refusals));

@@ -69,18 +69,23 @@ final class WorkDirectories {
 
   /** A turn: many small directories, or a part of a large one. */
   void work() {
+    if (pending.isEmpty()) {
+      return;
+    }
     int entries = MOST_ENTRIES_A_TURN;
-    while (entries > 0 && !pending.isEmpty()) {
-      Pending next = pending.remove();
-      entries -= proceed(next, entries);
+    try (OpenDirectories parents = new OpenDirectories()) {
+      while (entries > 0 && !pending.isEmpty()) {
+        Pending next = pending.remove();
+        entries -= proceed(next, parents, entries);
+      }
     }
   }
 
-  private int proceed(Pending next, int most) {
+  private int proceed(Pending next, OpenDirectories parents, int most) {
     if (isAlive(next.processId)) {
       return 1; // the id has come round, and with it the name of the directory
     }
-    switch (next.removal.proceed(most)) {
+    switch (next.removal.proceed(parents, most)) {
       case GONE -> failed.remove(next.removal.directory());
       case MORE_TO_DO -> {
         if (++next.turns < MOST_TURNS) {

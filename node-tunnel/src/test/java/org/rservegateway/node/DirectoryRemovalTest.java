@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -15,10 +16,16 @@ class DirectoryRemovalTest {
 
   @TempDir private Path parent;
   private Path directory;
+  private final OpenDirectories parents = new OpenDirectories();
 
   @BeforeEach
   void makeDirectory() throws IOException {
     directory = Files.createDirectory(parent.resolve("conn4711"));
+  }
+
+  @AfterEach
+  void closeParents() {
+    parents.close();
   }
 
   @Test
@@ -26,7 +33,7 @@ class DirectoryRemovalTest {
     Files.writeString(Files.createDirectories(directory.resolve("a/b/c")).resolve("file"), "x");
     Path neighbour = Files.writeString(parent.resolve("conn4712"), "x");
 
-    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(neighbour).exists();
@@ -41,7 +48,7 @@ class DirectoryRemovalTest {
     Files.createSymbolicLink(directory.resolve("nowhere"), parent.resolve("nowhere"));
     Files.createSymbolicLink(directory.resolve("round"), directory);
 
-    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(file).hasContent("x");
@@ -54,7 +61,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    new DirectoryRemoval(directory).proceed(100);
+    new DirectoryRemoval(directory).proceed(parents, 100);
 
     assertThat(file).hasContent("x");
   }
@@ -66,7 +73,7 @@ class DirectoryRemovalTest {
     Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-x------"));
     Files.setPosixFilePermissions(inner.getParent(), PosixFilePermissions.fromString("r--------"));
 
-    assertThat(new DirectoryRemoval(directory).proceed(100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
   }
@@ -80,7 +87,7 @@ class DirectoryRemovalTest {
     DirectoryRemoval removal = new DirectoryRemoval(directory);
 
     int turns = 1;
-    while (removal.proceed(10) == Outcome.MORE_TO_DO) {
+    while (removal.proceed(parents, 10) == Outcome.MORE_TO_DO) {
       assertThat(removal.entriesSeen()).isLessThanOrEqualTo(10);
       turns++;
     }
@@ -94,7 +101,7 @@ class DirectoryRemovalTest {
     Files.createDirectories(directory.resolve("d/".repeat(100)));
     DirectoryRemoval removal = new DirectoryRemoval(directory);
 
-    assertThat(removal.proceed(1000)).isEqualTo(Outcome.FAILED);
+    assertThat(removal.proceed(parents, 1000)).isEqualTo(Outcome.FAILED);
 
     assertThat(removal.failure()).contains("deeper than 64 levels");
   }
@@ -103,8 +110,8 @@ class DirectoryRemovalTest {
   void whatIsGoneIsGone() throws IOException {
     Files.delete(directory);
 
-    assertThat(new DirectoryRemoval(directory).proceed(10)).isEqualTo(Outcome.GONE);
-    assertThat(new DirectoryRemoval(directory.resolve("conn1")).proceed(10))
+    assertThat(new DirectoryRemoval(directory).proceed(parents, 10)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory.resolve("conn1")).proceed(parents, 10))
         .isEqualTo(Outcome.GONE);
   }
 }

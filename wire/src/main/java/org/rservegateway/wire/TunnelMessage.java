@@ -47,26 +47,33 @@ public sealed interface TunnelMessage {
    */
   record End(long session, String reason) implements TunnelMessage {}
 
-  /** The text of the frame. */
+  /** The text of the frame. Put together by hand, since there are three in each session. */
   default String encode() {
     if (this instanceof Ready ready) {
-      return "ready session=%d node=%s pid=%d sessions=%d greeting=%s"
-          .formatted(
-              ready.session,
-              encodeValue(ready.node),
-              ready.processId,
-              ready.nodeSessions,
-              Base64.getUrlEncoder().withoutPadding().encodeToString(ready.greeting.bytes()));
+      return "ready session="
+          + ready.session
+          + " node="
+          + encodeValue(ready.node)
+          + " pid="
+          + ready.processId
+          + " sessions="
+          + ready.nodeSessions
+          + " greeting="
+          + Base64.getUrlEncoder().withoutPadding().encodeToString(ready.greeting.bytes());
     }
     if (this instanceof Ended ended) {
-      return "ended session=%d reached=%b reason=%s"
-          .formatted(ended.session, ended.reachedR, encodeValue(ended.reason));
+      return "ended session="
+          + ended.session
+          + " reached="
+          + ended.reachedR
+          + " reason="
+          + encodeValue(ended.reason);
     }
     if (this instanceof Failed failed) {
-      return "failed session=%d reason=%s".formatted(failed.session, encodeValue(failed.reason));
+      return "failed session=" + failed.session + " reason=" + encodeValue(failed.reason);
     }
     End end = (End) this;
-    return "end session=%d reason=%s".formatted(end.session, encodeValue(end.reason));
+    return "end session=" + end.session + " reason=" + encodeValue(end.reason);
   }
 
   /**

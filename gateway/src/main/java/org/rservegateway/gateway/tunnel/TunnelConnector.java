@@ -13,8 +13,11 @@ import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker;
+import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker13;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler;
+import io.netty.handler.codec.http.websocketx.WebSocketFrameEncoder;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.resolver.AddressResolverGroup;
@@ -112,12 +115,13 @@ public final class TunnelConnector {
         new IdleStateHandler(config.pingInterval().toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpClientCodec());
     pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
+    WebSocketClientProtocolConfig protocol = protocol(tunnel.node(), config);
     pipeline.addLast(
-        "webSocket", new WebSocketClientProtocolHandler(handshake(tunnel.node(), config)));
+        "webSocket", new WebSocketClientProtocolHandler(handshaker(protocol), protocol));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed(config)));
   }
 
-  private static WebSocketClientProtocolConfig handshake(Node node, GatewayConfig.Tunnel config) {
+  private static WebSocketClientProtocolConfig protocol(Node node, GatewayConfig.Tunnel config) {
     HttpHeaders headers = new DefaultHttpHeaders();
     if (!config.token().value().isEmpty()) {
       headers.set(TunnelProtocol.TOKEN_HEADER, "Bearer " + config.token().value());
@@ -131,8 +135,24 @@ public final class TunnelConnector {
         .allowExtensions(false)
         .handleCloseFrames(false)
         .dropPongFrames(false) // they are signs of life
+        .withUTF8Validator(false) // a message that is not of its few characters is refused anyway
         .handshakeTimeoutMillis(config.connectTimeout().toMillis())
         .build();
+  }
+
+  private static WebSocketClientHandshaker handshaker(WebSocketClientProtocolConfig protocol) {
+    return new WebSocketClientHandshaker13(
+        protocol.webSocketUri(),
+        protocol.version(),
+        protocol.subprotocol(),
+        protocol.allowExtensions(),
+        protocol.customHeaders(),
+        protocol.maxFramePayloadLength()) {
+      @Override
+      protected WebSocketFrameEncoder newWebSocketEncoder() {
+        return new TunnelFrameEncoder();
+      }
+    };
   }
 
   private static int silentIntervalsAllowed(GatewayConfig.Tunnel config) {
