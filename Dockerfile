@@ -24,12 +24,12 @@ RUN useradd --system --uid 6311 --no-create-home --shell /usr/sbin/nologin rclou
  && install -d -o 6311 -g 6311 -m 700 /run/token
 COPY --from=build /java /opt/java
 COPY --from=build /build/gateway/target/gateway.jar /opt/rcloud/gateway.jar
-COPY config/docker/gateway-entrypoint config/docker/health /opt/rcloud/
+COPY config/docker/gateway-entrypoint config/docker/health config/java/gateway.options /opt/rcloud/
 # docker exec rcloud rcloud sessions
 RUN printf '#!/bin/sh\nexec /opt/java/bin/java -XX:TieredStopAtLevel=1 -Xmx64m -jar /opt/rcloud/gateway.jar "$@"\n' >/usr/local/bin/rcloud \
  && chmod 755 /usr/local/bin/rcloud
 USER rcloud
-ENV RCLOUD_LISTEN_HOST=0.0.0.0 RCLOUD_TUNNEL_PROXY=http://proxy:8080 JAVA_OPTIONS=-Xmx192m
+ENV RCLOUD_LISTEN_HOST=0.0.0.0 RCLOUD_TUNNEL_PROXY=http://proxy:8080
 EXPOSE 6311
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \

@@ -59,7 +59,7 @@ start_compared() {
   # The first node's node-tunnel without nginx: what the gateway costs by itself.
   RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$tunnel_base RCLOUD_TUNNEL_TOKEN=$(<"$compare_dir/cloud/token") \
-    "$JAVA" -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
+    "$JAVA" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
   others+=($!)
 
   compared_nginx >"$compare_dir/nginx.conf"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # what other files set
 # Runs the fuzz tests with inputs that a fuzzer invents; `./rcloud test` only repeats the kept ones.
 
 command_fuzz() {

@@ -3,6 +3,7 @@
 
 NODES_DIR=$STATE_DIR/nodes
 NGINX_DIR=$STATE_DIR/nginx
+JAVA_DIR=$ROOT/config/java
 START_SECONDS=60
 
 rserve_port() { echo $((RSERVE_PORT_BASE + $1 - 1)); }
@@ -17,12 +18,18 @@ node_numbers() {
   done | sort -n
 }
 
+# Where the R sessions of a node work.
+work_directory() { # NODE_NUMBER
+  echo "$(<"$STATE_DIR/work")/node$1"
+}
+
 start_rserve() { # NODE_NUMBER
-  local directory=$NODES_DIR/node$1 rserve
+  local directory=$NODES_DIR/node$1 work rserve
   rserve=$(find_rserve) || die "Rserve is not found any more"
-  mkdir -p "$directory/work"
+  work=$(work_directory "$1")
+  mkdir -p "$directory" "$work"
   fill_template "$ROOT/config/rserve.conf" \
-    RSERVE_PORT "$(rserve_port "$1")" WORK_DIR "$directory/work" >"$directory/rserve.conf"
+    RSERVE_PORT "$(rserve_port "$1")" WORK_DIR "$work" >"$directory/rserve.conf"
   # Huge pages for R's heap: the fork copies fewer page-table entries, so a session starts and ends faster.
   # Mistakes go to standard error. Standard output is left out of the log: each session would write there
   # again, at its end, what Rserve had not flushed before the fork.
@@ -47,9 +54,9 @@ fill_template() {
 start_tunnel() { # NODE_NUMBER
   NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_PORT=$(rserve_port "$1") \
     NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
-    NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$NODES_DIR/node$1/work \
+    NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$(work_directory "$1") \
     start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" \
-    "$JAVA" -XX:+ExitOnOutOfMemoryError -jar "$NODE_TUNNEL_JAR"
+    "$JAVA" "@$JAVA_DIR/node-tunnel.options" -jar "$NODE_TUNNEL_JAR"
 }
 
 # Writes nginx's configuration for the nodes with these numbers.
@@ -92,7 +99,7 @@ start_gateway() { # [OPTION]
   RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     start_part gateway "$port" "$STATE_DIR" \
-    "$JAVA" -XX:+ExitOnOutOfMemoryError -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}
+    "$JAVA" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}
 }
 
 # True if the part does its work now.
