@@ -4,18 +4,22 @@
 
 COMPARE_PORT_BASE=26300
 COMPARE_NODES=2
+# Each forks an R process where nothing pools them.
+COMPARE_IDLE_FORKED=200
+COMPARE_IDLE=10000
 
 command_compare() {
-  local rounds=3 seconds=5 output=compare.md
+  local rounds=3 seconds=5 output=compare.md only='' targets='' warm_up_sessions=20000
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --rounds=* | --seconds=* | --output=*)
+      --rounds=* | --seconds=* | --output=* | --only=* | --targets=* | --warm-up-sessions=*)
         set -- "${1%%=*}" "${1#*=}" "${@:2}"
         continue
         ;;
-      --rounds | --seconds | --output)
+      --rounds | --seconds | --output | --only | --targets | --warm-up-sessions)
         [[ -n ${2-} ]] || wrong_usage "compare: $1 needs a value"
-        printf -v "${1#--}" %s "$2"
+        local variable=${1#--}
+        printf -v "${variable//-/_}" %s "$2"
         shift
         ;;
       *) wrong_usage "compare: unknown option \"$1\"" ;;
@@ -24,59 +28,133 @@ command_compare() {
   done
   [[ $rounds =~ ^[1-9][0-9]?$ ]] || wrong_usage "compare: --rounds: \"$rounds\" is not a number from 1 to 99"
   [[ $seconds =~ ^[1-9][0-9]{0,2}$ ]] || wrong_usage "compare: --seconds: \"$seconds\" is not a number from 1 to 999"
+  [[ $warm_up_sessions =~ ^[1-9][0-9]{3,5}$ ]] ||
+    wrong_usage "compare: --warm-up-sessions: \"$warm_up_sessions\" is not a number from 1000 to 999999"
   output=$(readlink -m "$output")
   install_missing build compare
 
   compare_dir=$STATE_DIR/compare
   mkdir -p "$compare_dir" "$LOG_DIR"
+  say "Compiling (log: $LOG_DIR/compare-build.log)"
+  (cd "$ROOT" && mvn -B -q -pl wire,loadtest test-compile dependency:build-classpath -Dmdep.outputFile=target/classpath \
+    </dev/null >"$LOG_DIR/compare-build.log" 2>&1) || die_with_log "the comparison could not be compiled" "$LOG_DIR/compare-build.log"
+
   others=()
   trap 'end_comparison' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   start_compared || die "not all that is compared could be started"
-  say "Compiling (log: $LOG_DIR/compare-build.log)"
-  (cd "$ROOT" && mvn -B -q -pl wire,loadtest test-compile dependency:build-classpath -Dmdep.outputFile=target/classpath \
-    </dev/null >"$LOG_DIR/compare-build.log" 2>&1) || die_with_log "the comparison could not be compiled" "$LOG_DIR/compare-build.log"
   # Not under Maven, whose own work would be measured.
-  "$JAVA" -Xmx512m -cp "$ROOT/loadtest/target/test-classes:$(<"$ROOT/loadtest/target/classpath")" \
+  "$JAVA" -Xmx1g -Xss256k -cp "$ROOT/loadtest/target/test-classes:$(<"$ROOT/loadtest/target/classpath")" \
     org.rservegateway.loadtest.compare.Compare "--rounds=$rounds" "--seconds=$seconds" "--output=$output" \
-    "direct=$direct_port" "nginx stream=$stream_port" "HAProxy maxconn 15=$haproxy_port" \
-    "gateway, nginx between=$gateway_port" "gateway alone=$alone_port" || die "the comparison broke off"
+    "--only=$only" "--targets=$targets" "--warm-up-sessions=$warm_up_sessions" "${compared[@]}" ||
+    exit # it has said what is wrong
   say "Written to $output"
 }
 
 start_compared() {
-  direct_port=$((COMPARE_PORT_BASE + 1))
+  direct_port=$((COMPARE_PORT_BASE + 1)) stock_port=$((COMPARE_PORT_BASE + 10))
   gateway_port=$((COMPARE_PORT_BASE + 20)) alone_port=$((COMPARE_PORT_BASE + 21))
-  stream_port=$((COMPARE_PORT_BASE + 22)) haproxy_port=$((COMPARE_PORT_BASE + 23))
-  local tunnel_base=$((COMPARE_PORT_BASE + 30)) admin_base=$((COMPARE_PORT_BASE + 50))
+  stream_port=$((COMPARE_PORT_BASE + 22)) haproxy_port=$((COMPARE_PORT_BASE + 23)) wstunnel_port=$((COMPARE_PORT_BASE + 24))
+  local tunnel_base=$((COMPARE_PORT_BASE + 30)) admin_base=$((COMPARE_PORT_BASE + 50)) parts=$compare_dir/cloud/parts
 
-  RCLOUD_STATE_DIR=$compare_dir/cloud RSERVE_PORT_BASE=$direct_port TUNNEL_PORT_BASE=$tunnel_base \
+  # More idle clients than a gateway admits by default, and still room for the next.
+  RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
+    RCLOUD_STATE_DIR=$compare_dir/cloud RSERVE_PORT_BASE=$direct_port TUNNEL_PORT_BASE=$tunnel_base \
     NGINX_PORT=$((COMPARE_PORT_BASE + 40)) RCLOUD_ADMIN_PORT=$admin_base \
     "$ROOT/rcloud" up --detach --nodes "$COMPARE_NODES" --port "$gateway_port" >"$LOG_DIR/compare-up.log" 2>&1 ||
     die_with_log "the cluster could not be started" "$LOG_DIR/compare-up.log"
+  local rserves=() tunnels=() number nginx gateway
+  for number in $(seq "$COMPARE_NODES"); do
+    rserves+=("--rserve=$(compared_pid "rserve-node$number")")
+    tunnels+=("--program=node-tunnel:$(compared_pid "tunnel-node$number")")
+  done
 
   # The first node's node-tunnel without nginx: what the gateway costs by itself.
-  RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
+  RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
+    RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$tunnel_base RCLOUD_TUNNEL_TOKEN=$(<"$compare_dir/cloud/token") \
     "$JAVA" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
   others+=($!)
+  gateway=$!
+
+  local stock=()
+  for number in $(seq "$COMPARE_NODES"); do
+    start_stock_rserve $((stock_port + number - 1))
+    stock+=("--port=$((stock_port + number - 1))" "--rserve=$!")
+  done
 
   compared_nginx >"$compare_dir/nginx.conf"
   mkdir -p "$compare_dir/logs"
   "$NGINX" -p "$compare_dir" -c "$compare_dir/nginx.conf" >"$LOG_DIR/compare-nginx.log" 2>&1 &
   others+=($!)
+  nginx=$!
   compared_haproxy >"$compare_dir/haproxy.cfg"
   PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin haproxy -db -f "$compare_dir/haproxy.cfg" >"$LOG_DIR/compare-haproxy.log" 2>&1 &
   others+=($!)
 
+  compared=(
+    --target=direct "--port=$direct_port" "--port=$((direct_port + 1))" "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED"
+    "--target=stock Rserve" "${stock[@]}" "--idle=$COMPARE_IDLE_FORKED"
+    "--target=nginx stream" "--port=$stream_port" "--program=nginx:$nginx" "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED"
+    "--target=HAProxy maxconn 15" "--port=$haproxy_port" "--program=HAProxy:$!" "${rserves[@]}" --idle=30
+  )
+  if has wstunnel; then
+    start_wstunnel
+    compared+=("--target=wstunnel and nginx" "--port=$wstunnel_port" "${wstunnels[@]}" "--program=nginx:$nginx"
+      "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED")
+  else
+    wstunnel_port=
+    say "wstunnel, the set-up that the gateway replaces, is left out: there is no such program (docs/performance.md says how to get it)"
+  fi
+  compared+=(
+    "--target=gateway, nginx between" "--port=$gateway_port" "--program=gateway:$(compared_pid gateway)"
+    "${tunnels[@]}" "--program=nginx:$(compared_pid nginx)" "${rserves[@]}" "--idle=$COMPARE_IDLE" --fresh
+    "--target=gateway alone" "--port=$alone_port" "--program=gateway:$gateway" "${tunnels[0]}" "${rserves[0]}" "--idle=$COMPARE_IDLE"
+  )
+
   local port deadline=$((SECONDS + START_SECONDS))
-  for port in "$direct_port" "$stream_port" "$haproxy_port" "$gateway_port" "$alone_port"; do
+  for port in "$direct_port" "$stock_port" "$stream_port" "$haproxy_port" $wstunnel_port "$gateway_port" "$alone_port"; do
     until evaluates 127.0.0.1 "$port"; do
       ((SECONDS < deadline)) || { complain "nobody evaluates on port $port; the logs are in $LOG_DIR/compare-*.log"; return 1; }
       sleep 0.2
     done
   done
+}
+
+# The id of a part of the cluster that is compared.
+compared_pid() {
+  local pid
+  read -r pid _ <"$parts/$1"
+  echo "$pid"
+}
+
+# As its package brings it: its own memory allocator, sessions' directories on disk, nothing evaluated beforehand.
+start_stock_rserve() { # PORT
+  local directory=$compare_dir/stock-$1
+  rm -rf "$directory"
+  mkdir -p "$directory"
+  printf '%s\n' "port $1" "workdir $directory" "daemon disable" >"$directory/rserve.conf"
+  (cd "$directory" && exec R CMD "$(find_rserve)" --no-save --RS-conf "$directory/rserve.conf") \
+    </dev/null >"$LOG_DIR/compare-stock-$1.log" 2>&1 &
+  others+=($!)
+}
+
+# The set-up that the gateway replaces: one program where clients connect, nginx, and one beside each Rserve. The
+# address behind the tunnel is part of what the first asks for, so on one machine both lead to the first Rserve.
+start_wstunnel() {
+  local number
+  wstunnels=()
+  for number in $(seq "$COMPARE_NODES"); do
+    wstunnel server --restrict-to "127.0.0.1:$direct_port" "ws://127.0.0.1:$((wstunnel_port + number))" \
+      >"$LOG_DIR/compare-wstunnel-$number.log" 2>&1 &
+    others+=($!)
+    wstunnels+=("--program=wstunnel:$!")
+  done
+  wstunnel client -L "tcp://127.0.0.1:$wstunnel_port:127.0.0.1:$direct_port" "ws://127.0.0.1:$((wstunnel_port + 5))" \
+    >"$LOG_DIR/compare-wstunnel-client.log" 2>&1 &
+  others+=($!)
+  wstunnels+=("--program=wstunnel:$!")
 }
 
 rserve_ports() { seq "$direct_port" $((direct_port + COMPARE_NODES - 1)); }
@@ -96,6 +174,24 @@ stream {
 $(rserve_ports | sed 's/.*/    server 127.0.0.1:&;/')
   }
   server { listen 127.0.0.1:$stream_port backlog=1024; proxy_pass rserve; proxy_timeout 1h; tcp_nodelay on; }
+}
+http {
+  access_log off;
+  upstream wstunnel {
+    least_conn;
+$(seq $((wstunnel_port + 1)) $((wstunnel_port + COMPARE_NODES)) | sed 's/.*/    server 127.0.0.1:&;/')
+  }
+  server {
+    listen 127.0.0.1:$((wstunnel_port + 5));
+    location / {
+      proxy_pass http://wstunnel;
+      proxy_http_version 1.1;
+      proxy_set_header Upgrade \$http_upgrade;
+      proxy_set_header Connection upgrade;
+      proxy_read_timeout 1h;
+      proxy_buffering off;
+    }
+  }
 }
 END
 }
@@ -123,5 +219,6 @@ end_comparison() {
   trap '' INT TERM HUP
   [[ ${#others[@]} -eq 0 ]] || { kill "${others[@]}" 2>/dev/null; wait "${others[@]}" 2>/dev/null; }
   RCLOUD_STATE_DIR=$compare_dir/cloud "$ROOT/rcloud" down >/dev/null
+  rm -rf "$compare_dir"/stock-*
   exit "$code"
 }

@@ -5,8 +5,9 @@ import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
-/** What the machine has been doing. */
+/** What the machine is, and has been doing. */
 final class Machine {
 
   private static final double TICKS = 100; // USER_HZ, which Linux shows to programs everywhere
@@ -14,21 +15,18 @@ final class Machine {
   private static final int SOFT_INTERRUPTS = 7;
   private static final int IDLE = 4;
   private static final int WAITING = 5;
+  private static final int KIB = 1024;
 
   private Machine() {}
 
   /** Processor seconds that the machine has spent, without those of this process. */
   static double cpuSecondsOfOthers() {
-    try {
-      String[] fields = Files.readAllLines(Path.of("/proc/stat")).get(0).trim().split(" +", -1);
-      double busy = 0;
-      for (int i = USER; i <= SOFT_INTERRUPTS; i++) {
-        busy += i == IDLE || i == WAITING ? 0 : Long.parseLong(fields[i]);
-      }
-      return busy / TICKS - own();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    String[] fields = lines("/proc/stat").get(0).trim().split(" +", -1);
+    double busy = 0;
+    for (int i = USER; i <= SOFT_INTERRUPTS; i++) {
+      busy += i == IDLE || i == WAITING ? 0 : Long.parseLong(fields[i]);
     }
+    return busy / TICKS - own();
   }
 
   private static double own() {
@@ -37,20 +35,30 @@ final class Machine {
     return system.getProcessCpuTime() / 1e9;
   }
 
-  /** For the table's head: how many processors, and which. */
+  /** Memory that programs could still get. */
+  static double availableBytes() {
+    return lines("/proc/meminfo").stream()
+        .filter(line -> line.startsWith("MemAvailable:"))
+        .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) * KIB)
+        .sum();
+  }
+
+  /** For the head of the tables: how many processors, and which. */
   static String describe() {
+    String model =
+        lines("/proc/cpuinfo").stream()
+            .filter(line -> line.startsWith("model name"))
+            .map(line -> line.substring(line.indexOf(':') + 1).strip())
+            .findFirst()
+            .orElse("unknown processor");
+    return "%d processors, %s, Java %s"
+        .formatted(
+            Runtime.getRuntime().availableProcessors(), model, System.getProperty("java.version"));
+  }
+
+  private static List<String> lines(String file) {
     try {
-      String model =
-          Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
-              .filter(line -> line.startsWith("model name"))
-              .map(line -> line.substring(line.indexOf(':') + 1).strip())
-              .findFirst()
-              .orElse("unknown processor");
-      return "%d processors, %s, Java %s"
-          .formatted(
-              Runtime.getRuntime().availableProcessors(),
-              model,
-              System.getProperty("java.version"));
+      return Files.readAllLines(Path.of(file));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -112,7 +112,11 @@ final class RClient implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException {
-    socket.close();
+  public void close() {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // Nothing is waited for on it any more.
+    }
   }
 }

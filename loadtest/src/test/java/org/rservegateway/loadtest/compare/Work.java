@@ -3,11 +3,13 @@ package org.rservegateway.loadtest.compare;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
 
@@ -19,22 +21,33 @@ final class Work {
   private static final int OPEN_LOOP_THREADS = 64;
   private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
-  private final int port;
+  private final Target target;
+  private final AtomicLong connected = new AtomicLong();
   private final Histogram nanos = new ConcurrentHistogram(LONGEST_NANOS, DIGITS);
   private final AtomicLong failed = new AtomicLong();
 
-  Work(int port) {
-    this.port = port;
+  Work(Target target) {
+    this.target = target;
+  }
+
+  private RClient connect() throws IOException {
+    int turn = (int) (connected.getAndIncrement() % target.ports.size());
+    return new RClient(target.ports.get(turn));
+  }
+
+  /** For what is not timed. */
+  Result nothing() {
+    return measured(Double.MAX_VALUE, () -> {});
   }
 
   /** One client, one connection after another, until its greeting; with a pause between. */
-  Result connects(int count) throws InterruptedException {
+  Result connects(int count) {
     return measured(
         Double.MAX_VALUE,
         () -> {
           for (int i = 0; i < count; i++) {
             long start = System.nanoTime();
-            try (RClient client = new RClient(port)) {
+            try (RClient client = connect()) {
               nanos.recordValue(System.nanoTime() - start);
             } catch (IOException e) {
               failed.incrementAndGet();
@@ -47,12 +60,22 @@ final class Work {
   }
 
   /** So many clients, each with one short session after another. */
-  Result sessions(int clients, double seconds) throws InterruptedException {
+  Result sessions(int clients, double seconds) {
     return closedLoop(clients, seconds, () -> session(System.nanoTime()));
   }
 
+  /** So many clients, until they have had so many sessions together. */
+  Result sessions(int clients, int count) {
+    AtomicLong left = new AtomicLong(count);
+    return closedLoop(
+        clients,
+        Double.MAX_VALUE,
+        () -> left.getAndDecrement() > 0,
+        () -> session(System.nanoTime()));
+  }
+
   /** Short sessions that arrive so often, whether or not those before are done. */
-  Result arriving(double perSecond, double seconds) throws InterruptedException {
+  Result arriving(double perSecond, double seconds) {
     return measured(
         Double.MAX_VALUE,
         () -> {
@@ -74,7 +97,7 @@ final class Work {
 
   private void session(long start) {
     try {
-      RClient client = new RClient(port);
+      RClient client = connect();
       try (client) {
         client.eval("1+1");
       }
@@ -85,12 +108,12 @@ final class Work {
   }
 
   /** So many open sessions, each of which evaluates 1+1 again and again. */
-  Result roundTrips(int clients, double seconds) throws InterruptedException {
+  Result roundTrips(int clients, double seconds) {
     return inSessions(clients, seconds, client -> client.eval("1+1"));
   }
 
   /** So many open sessions, each of which takes or gives so many bytes again and again. */
-  Result transfers(int clients, double seconds, int bytes, boolean up) throws InterruptedException {
+  Result transfers(int clients, double seconds, int bytes, boolean up) {
     return inSessions(
         clients,
         seconds,
@@ -107,11 +130,11 @@ final class Work {
     void run(RClient client) throws IOException;
   }
 
-  private Result inSessions(int clients, double seconds, Piece piece) throws InterruptedException {
+  private Result inSessions(int clients, double seconds, Piece piece) {
     List<RClient> open = new ArrayList<>();
     try {
       for (int i = 0; i < clients; i++) {
-        open.add(new RClient(port));
+        open.add(connect());
         piece.run(open.get(i));
       }
     } catch (IOException e) {
@@ -120,11 +143,7 @@ final class Work {
     AtomicLong next = new AtomicLong();
     Result result = closedLoop(open.size(), seconds, new ThreadLocalPiece(open, next, piece)::run);
     for (RClient client : open) {
-      try {
-        client.close();
-      } catch (IOException e) {
-        failed.incrementAndGet();
-      }
+      client.close();
     }
     return result;
   }
@@ -150,17 +169,20 @@ final class Work {
     }
   }
 
-  private Result closedLoop(int clients, double seconds, Runnable piece)
-      throws InterruptedException {
+  private Result closedLoop(int clients, double seconds, Runnable piece) {
+    long end = System.nanoTime() + (long) (seconds * 1e9);
+    return closedLoop(clients, seconds, () -> System.nanoTime() < end, piece);
+  }
+
+  private Result closedLoop(int clients, double most, BooleanSupplier goesOn, Runnable piece) {
     return measured(
-        seconds,
+        most,
         () -> {
           ExecutorService threads = Executors.newFixedThreadPool(Math.max(1, clients));
-          long end = System.nanoTime() + (long) (seconds * 1e9);
           for (int i = 0; i < clients; i++) {
             threads.execute(
                 () -> {
-                  while (System.nanoTime() < end) {
+                  while (goesOn.getAsBoolean()) {
                     piece.run();
                   }
                 });
@@ -185,7 +207,8 @@ final class Work {
    * @param most seconds that count for the rate: one that hangs at the end doesn't make the others
    *     slow
    */
-  private Result measured(double most, Runnable work) throws InterruptedException {
+  private Result measured(double most, Runnable work) {
+    Map<String, Double> programs = Processes.cpuSeconds(target);
     double cpu = Machine.cpuSecondsOfOthers();
     long begin = System.nanoTime();
     work.run();
@@ -195,6 +218,14 @@ final class Work {
         failed.get(),
         Math.min(seconds, most),
         Math.max(0, Machine.cpuSecondsOfOthers() - cpu),
-        nanos);
+        since(programs),
+        nanos,
+        Map.of());
+  }
+
+  private Map<String, Double> since(Map<String, Double> before) {
+    Map<String, Double> seconds = Processes.cpuSeconds(target);
+    seconds.replaceAll((program, value) -> value - before.getOrDefault(program, 0.0));
+    return seconds;
   }
 }

@@ -1,0 +1,86 @@
+package org.rservegateway.loadtest.compare;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
+
+/** What programs have taken of the machine, as {@code /proc} tells. */
+final class Processes {
+
+  private static final double TICKS = 100; // USER_HZ, which Linux shows to programs everywhere
+  private static final int USER_TIME = 11; // fields after the name, which may hold spaces
+  private static final int SYSTEM_TIME = 12;
+  private static final int KIB = 1024;
+
+  private Processes() {}
+
+  /** Processor seconds of each program, the workers that it has started included. */
+  static Map<String, Double> cpuSeconds(Target target) {
+    return ofEach(target, Processes::cpuSeconds);
+  }
+
+  /** Resident bytes of each program. */
+  static Map<String, Double> residentBytes(Target target) {
+    return ofEach(target, Processes::residentBytes);
+  }
+
+  static double total(Map<String, Double> ofEach) {
+    return ofEach.values().stream().mapToDouble(Double::doubleValue).sum();
+  }
+
+  private static Map<String, Double> ofEach(Target target, ToDoubleFunction<Long> value) {
+    Map<String, Double> values = new LinkedHashMap<>();
+    target.programs.forEach((name, ids) -> values.put(name, family(ids).mapToDouble(value).sum()));
+    return values;
+  }
+
+  private static Stream<Long> family(Collection<Long> ids) {
+    return ids.stream()
+        .flatMap(id -> ProcessHandle.of(id).stream())
+        .flatMap(process -> Stream.concat(Stream.of(process), process.descendants()))
+        .map(ProcessHandle::pid);
+  }
+
+  private static double cpuSeconds(long id) {
+    String stat = read(id, "stat");
+    if (stat.isEmpty()) {
+      return 0;
+    }
+    String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+    return (Long.parseLong(fields[USER_TIME]) + Long.parseLong(fields[SYSTEM_TIME])) / TICKS;
+  }
+
+  private static double residentBytes(long id) {
+    return read(id, "status")
+        .lines()
+        .filter(line -> line.startsWith("VmRSS:"))
+        .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) * KIB)
+        .sum();
+  }
+
+  /** Empty if the process is gone. */
+  private static String read(long id, String file) {
+    try {
+      return Files.readString(Path.of("/proc", Long.toString(id), file));
+    } catch (NoSuchFileException e) {
+      return "";
+    } catch (IOException e) {
+      return ""; // it went between open and read
+    }
+  }
+
+  /** R sessions of these Rserve processes. */
+  static long children(List<Long> rserves) {
+    return rserves.stream()
+        .flatMap(id -> ProcessHandle.of(id).stream())
+        .mapToLong(rserve -> rserve.children().count())
+        .sum();
+  }
+}
