@@ -16,7 +16,7 @@ RUN mkdir /native && cd /native && jar xf /build/gateway/target/gateway.jar META
  && mv META-INF/native/libnetty_transport_native_epoll_*.so . && rm -r META-INF
 # A Java runtime with what the two programs use, and nothing else.
 RUN jlink --output /java --strip-java-debug-attributes --no-header-files --no-man-pages --compress=2 \
-    --add-modules java.base,java.logging,java.management,java.naming,java.xml,jdk.jfr,jdk.management,jdk.net,jdk.unsupported \
+    --add-modules java.base,java.logging,java.management,java.naming,java.xml,jdk.crypto.ec,jdk.jfr,jdk.management,jdk.net,jdk.unsupported \
  && mv /native/*.so /java/lib
 
 FROM debian:${DEBIAN}-slim

@@ -31,6 +31,7 @@ command_compare() {
   [[ $warm_up_sessions =~ ^[1-9][0-9]{3,5}$ ]] ||
     wrong_usage "compare: --warm-up-sessions: \"$warm_up_sessions\" is not a number from 1000 to 999999"
   output=$(readlink -m "$output")
+  [[ -d ${output%/*} ]] || wrong_usage "compare: --output: there is no directory \"${output%/*}\""
   install_missing build compare
 
   compare_dir=$STATE_DIR/compare
@@ -74,7 +75,7 @@ start_compared() {
   RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
     RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$tunnel_base RCLOUD_TUNNEL_TOKEN=$(<"$compare_dir/cloud/token") \
-    "$JAVA" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
+    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
   others+=($!)
   gateway=$!
 
@@ -140,18 +141,18 @@ start_stock_rserve() { # PORT
   others+=($!)
 }
 
-# The set-up that the gateway replaces: one program where clients connect, nginx, and one beside each Rserve. The
-# address behind the tunnel is part of what the first asks for, so on one machine both lead to the first Rserve.
+# The set-up that the gateway replaces (npm's wstunnel): one program where clients connect, nginx, and one beside each
+# Rserve, which leads there only.
 start_wstunnel() {
   local number
   wstunnels=()
   for number in $(seq "$COMPARE_NODES"); do
-    wstunnel server --restrict-to "127.0.0.1:$direct_port" "ws://127.0.0.1:$((wstunnel_port + number))" \
+    wstunnel -s "127.0.0.1:$((wstunnel_port + number))" -t "127.0.0.1:$((direct_port + number - 1))" \
       >"$LOG_DIR/compare-wstunnel-$number.log" 2>&1 &
     others+=($!)
     wstunnels+=("--program=wstunnel:$!")
   done
-  wstunnel client -L "tcp://127.0.0.1:$wstunnel_port:127.0.0.1:$direct_port" "ws://127.0.0.1:$((wstunnel_port + 5))" \
+  wstunnel -t "$wstunnel_port:127.0.0.1:$direct_port" "ws://127.0.0.1:$((wstunnel_port + 5))" \
     >"$LOG_DIR/compare-wstunnel-client.log" 2>&1 &
   others+=($!)
   wstunnels+=("--program=wstunnel:$!")

@@ -8,6 +8,8 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
@@ -18,6 +20,8 @@ final class Processes {
   private static final int USER_TIME = 11; // fields after the name, which may hold spaces
   private static final int SYSTEM_TIME = 12;
   private static final int KIB = 1024;
+  private static final int SETTLE_CHECKS = 10;
+  private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private Processes() {}
 
@@ -76,8 +80,19 @@ final class Processes {
     }
   }
 
-  /** R sessions of these Rserve processes. */
-  static long children(List<Long> rserves) {
+  /** R sessions of these Rserve processes, once no more of them come or go; after 10 s anyway. */
+  static long settledChildren(List<Long> rserves) {
+    long before = -1;
+    long now = children(rserves);
+    for (int i = 0; i < SETTLE_CHECKS && now != before; i++) {
+      LockSupport.parkNanos(SETTLE_NANOS);
+      before = now;
+      now = children(rserves);
+    }
+    return now;
+  }
+
+  private static long children(List<Long> rserves) {
     return rserves.stream()
         .flatMap(id -> ProcessHandle.of(id).stream())
         .mapToLong(rserve -> rserve.children().count())

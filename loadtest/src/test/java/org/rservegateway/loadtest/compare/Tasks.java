@@ -131,7 +131,7 @@ final class Tasks {
     for (Target target : targets) {
       double available = Machine.availableBytes();
       double own = Processes.total(Processes.residentBytes(target));
-      long children = Processes.children(target.rserves);
+      long children = Processes.settledChildren(target.rserves);
       try (IdleClients clients = new IdleClients(target, target.idle)) {
         Result result = new Work(target).nothing();
         double open = Math.max(1, clients.count());
@@ -142,7 +142,7 @@ final class Tasks {
                     "connections",
                     (double) clients.count(),
                     "R processes",
-                    (double) Processes.children(target.rserves) - children,
+                    (double) Processes.settledChildren(target.rserves) - children,
                     "KiB of memory each",
                     (available - Machine.availableBytes()) / open / 1024,
                     "KiB of its own programs each",
