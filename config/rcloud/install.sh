@@ -59,6 +59,7 @@ missing_packages() {
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
     has ip || echo iproute2
+    has_haproxy || [[ $purposes == *" compare "* ]] || echo haproxy
     # The console page is tested in a browser.
     has chromium || echo chromium
     has chromedriver || echo chromium-driver

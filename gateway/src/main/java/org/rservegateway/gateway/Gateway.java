@@ -14,10 +14,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
+import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.admin.AdminServer;
 import org.rservegateway.gateway.admin.GatewayView;
 import org.rservegateway.gateway.client.ClientListener;
@@ -35,6 +38,7 @@ import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;
+import org.rservegateway.gateway.tunnel.ProxyTls;
 import org.rservegateway.gateway.tunnel.TunnelConnector;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +48,7 @@ public final class Gateway implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(Gateway.class);
   private static final long MAINTENANCE_MILLIS = 250;
+  private static final long FILES_SECONDS = 5;
   private static final long CLIENTS_LEAVE_MILLIS = 1_000;
   private static final Duration TAKE_OVER = Duration.ofSeconds(30);
   private static final Duration TAKE_OVER_PAUSE = Duration.ofMillis(20);
@@ -61,6 +66,7 @@ public final class Gateway implements AutoCloseable {
   private final LiveConfig live;
   private final EventLoops eventLoops;
   private final DnsAddressResolverGroup resolvers;
+  private final ProxyTls proxyTls;
   private final PrometheusMeterRegistry meters =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final SessionDispatcher dispatcher;
@@ -71,6 +77,7 @@ public final class Gateway implements AutoCloseable {
   private final NodeDiscovery discovery;
   private final ClientListener listener;
   private final Future<?> maintenance;
+  private final ScheduledExecutorService files;
   private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.SERVING);
   private final CountDownLatch closed = new CountDownLatch(1);
   private volatile long drainsSince;
@@ -85,10 +92,16 @@ public final class Gateway implements AutoCloseable {
             new DnsNameResolverBuilder()
                 .datagramChannelFactory(eventLoops.datagramChannels())
                 .socketChannelFactory(null));
-    TunnelConnector connector = new TunnelConnector(eventLoops, live, resolvers);
+    try {
+      proxyTls = new ProxyTls(live);
+    } catch (TlsFileException e) {
+      eventLoops.stop().awaitUninterruptibly();
+      throw new IOException("tunnel.tls: %s: %s".formatted(e.part(), e.getMessage()), e);
+    }
+    TunnelConnector connector = new TunnelConnector(eventLoops, live, resolvers, proxyTls);
     dispatcher = new SessionDispatcher(live, connector::open, System::nanoTime);
     sessions = SessionContext.of(live, dispatcher, meters, System::nanoTime);
-    discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher);
+    discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher, proxyTls);
     gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessions, dispatcher);
     rates = new Rates(sessions.meters()::totals, System::nanoTime);
     ClientListener listening = null;
@@ -97,7 +110,7 @@ public final class Gateway implements AutoCloseable {
       if (takeOver) {
         awaitRSession();
       }
-      listening = new ClientListener(eventLoops, sessions, takeOver);
+      listening = new ClientListener(eventLoops, sessions, meters, takeOver);
       admin = new AdminServer(live, new View(), takeOver);
     } catch (IOException e) {
       if (listening != null) {
@@ -112,9 +125,18 @@ public final class Gateway implements AutoCloseable {
             .next()
             .scheduleWithFixedDelay(
                 this::maintain, MAINTENANCE_MILLIS, MAINTENANCE_MILLIS, TimeUnit.MILLISECONDS);
+    files =
+        Executors.newSingleThreadScheduledExecutor(
+            task -> {
+              Thread thread = new Thread(task, "files");
+              thread.setDaemon(true);
+              return thread;
+            });
+    files.scheduleWithFixedDelay(
+        this::refreshFiles, FILES_SECONDS, FILES_SECONDS, TimeUnit.SECONDS);
     log.info(
         "gateway listens on {}, nodes through {} ({})",
-        listener.address(),
+        listener.addresses().stream().map(String::valueOf).collect(Collectors.joining(" and ")),
         config.tunnel().proxy(),
         eventLoops.transport());
   }
@@ -161,6 +183,16 @@ public final class Gateway implements AutoCloseable {
     }
   }
 
+  /** Looks whether certificates or users have changed; disks may be slow, so never elsewhere. */
+  private void refreshFiles() {
+    try {
+      listener.refreshFiles();
+      proxyTls.refresh();
+    } catch (RuntimeException e) {
+      log.error("reading files again; it is tried again", e); // else it would never come again
+    }
+  }
+
   private boolean isDrained() {
     Duration most = live.get().timeouts().drain();
     long nanos = System.nanoTime() - drainsSince;
@@ -190,9 +222,14 @@ public final class Gateway implements AutoCloseable {
     return new Gateway(source, true);
   }
 
-  /** Where clients connect. */
+  /** Where clients connect: the plain port, or with TLS where there is no plain one. */
   public InetSocketAddress address() {
-    return listener.address();
+    return listener.addresses().get(0);
+  }
+
+  /** Where clients connect with TLS; the only port where there is no other. */
+  public InetSocketAddress tlsAddress() {
+    return listener.addresses().get(listener.addresses().size() - 1);
   }
 
   /** Connections of clients now. */
@@ -236,6 +273,7 @@ public final class Gateway implements AutoCloseable {
     }
     List<LiveConfig.Change> changes = live.replace(next);
     sessions.registry().timeoutsChanged();
+    files.execute(this::refreshFiles);
     log.info(
         "reloaded: {}",
         changes.isEmpty()
@@ -292,6 +330,7 @@ public final class Gateway implements AutoCloseable {
     listener.close();
     admin.close();
     maintenance.cancel(false);
+    files.shutdownNow();
     listener.awaitClients(CLIENTS_LEAVE_MILLIS);
     endParts();
     closed.countDown();

@@ -14,8 +14,6 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.wire.TunnelProtocol;
 
@@ -35,6 +33,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   private static final String TEXT_TYPE = "text/plain; charset=utf-8";
 
   private final NodeTunnelConfig config;
+  private final NodeAccess access;
   private final RSessionOpener opener;
   private final NodeHealth health;
   private final MetricsPage metrics;
@@ -42,11 +41,13 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
   HttpEdge(
       NodeTunnelConfig config,
+      NodeAccess access,
       RSessionOpener opener,
       NodeHealth health,
       MetricsPage metrics,
       Refusals refusals) {
     this.config = config;
+    this.access = access;
     this.opener = opener;
     this.health = health;
     this.metrics = metrics;
@@ -89,11 +90,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   }
 
   private boolean bringsToken(FullHttpRequest request) {
-    String brought = request.headers().get(TunnelProtocol.TOKEN_HEADER, "");
-    String wanted = "Bearer " + config.token();
-    return config.token().isEmpty()
-        || MessageDigest.isEqual(
-            brought.getBytes(StandardCharsets.UTF_8), wanted.getBytes(StandardCharsets.UTF_8));
+    return access.admits(request.headers().get(TunnelProtocol.TOKEN_HEADER, ""));
   }
 
   /** Asks Rserve for an R session, unless one was opened just now. */

@@ -28,12 +28,14 @@ public final class NodeTunnel implements AutoCloseable {
   private static final int BAD_CONFIGURATION = 2;
 
   private final EventLoopGroup eventLoops;
+  private final NodeAccess access;
   private final TunnelListener listener;
   private final ProcessReaper reaper;
   private final NodeHealth health = new NodeHealth();
   private final Duration drain;
 
   private NodeTunnel(NodeTunnelConfig config, Duration pingInterval) throws IOException {
+    access = new NodeAccess(config);
     drain = config.drain();
     ProcessTable processes = new ProcessTable(Path.of("/proc"));
     reaper =
@@ -62,6 +64,7 @@ public final class NodeTunnel implements AutoCloseable {
       listener =
           new TunnelListener(
               config,
+              access,
               eventLoops,
               epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
               opener,
@@ -69,6 +72,7 @@ public final class NodeTunnel implements AutoCloseable {
               new MetricsPage(health.meters(), reaper),
               pingInterval);
     } catch (IOException e) {
+      access.close();
       stopEventLoops();
       reaper.close();
       throw e;
@@ -86,7 +90,7 @@ public final class NodeTunnel implements AutoCloseable {
    * Starts a node-tunnel.
    *
    * @param pingInterval silence after which a gateway is asked whether it lives
-   * @throws IOException if it can't listen, with the address in the message
+   * @throws IOException if it can't listen, with the address in the message, or can't read a file
    * @throws IllegalArgumentException if the state directory can't be its own
    */
   public static NodeTunnel start(NodeTunnelConfig config, Duration pingInterval)
@@ -113,6 +117,7 @@ public final class NodeTunnel implements AutoCloseable {
     }
     reaper.hurry();
     listener.close();
+    access.close();
     stopEventLoops();
     reaper.close();
   }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.rservegateway.common.tls.TlsFiles;
 
 /**
  * The settings of a node-tunnel, all of them from the environment.
@@ -18,7 +19,8 @@ import java.util.Set;
  * @param host where it listens ({@code NODE_TUNNEL_HOST}; 127.0.0.1)
  * @param port where it listens ({@code NODE_TUNNEL_PORT}; 8000), 0 for any that is free
  * @param rservePort of its Rserve on 127.0.0.1 ({@code RSERVE_PORT}; 6311)
- * @param token that gateways must bring; empty for none ({@code TUNNEL_TOKEN})
+ * @param token that gateways must bring; empty for none, several with spaces between ({@code
+ *     TUNNEL_TOKEN})
  * @param warmUp an R expression that each R session evaluates before a client gets it; empty for
  *     none ({@code RSERVE_WARM_UP})
  * @param maxTunnels open at a time; more are refused ({@code NODE_TUNNEL_MAX_TUNNELS}; 1000)
@@ -28,6 +30,10 @@ import java.util.Set;
  *     NODE_TUNNEL_STATE_DIR}; {@code node-tunnel-<rservePort>} among the temporary files)
  * @param rserveWorkDirectory from which what R sessions have left is removed ({@code
  *     RSERVE_WORK_DIR}); empty for none
+ * @param tokenFile which holds the tokens, one a line ({@code NODE_TUNNEL_TOKEN_FILE}); empty for
+ *     none
+ * @param tls files of the listener's TLS ({@code NODE_TUNNEL_TLS_CERTIFICATE}, {@code ..._KEY},
+ *     {@code ..._CA}); without a certificate there is none
  */
 public record NodeTunnelConfig(
     String name,
@@ -39,7 +45,9 @@ public record NodeTunnelConfig(
     int maxTunnels,
     Duration drain,
     Path stateDirectory,
-    Optional<Path> rserveWorkDirectory) {
+    Optional<Path> rserveWorkDirectory,
+    Optional<Path> tokenFile,
+    TlsFiles tls) {
 
   /** The settings for people, as the command line prints them. */
   static final String HELP =
@@ -60,12 +68,16 @@ public record NodeTunnelConfig(
         RSERVE_WORK_DIR          Rserve's work directory, if directories of R processes that are gone
                                  shall be removed there; needs to see all of its processes (none)
         RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
-        TUNNEL_TOKEN             what gateways must bring (none)
+        TUNNEL_TOKEN             what gateways must bring (none); several with spaces between are all valid
+        NODE_TUNNEL_TOKEN_FILE   the same from a file, one a line; it is read again when it changes
+        NODE_TUNNEL_TLS_CERTIFICATE, NODE_TUNNEL_TLS_KEY
+                                 PEM files: it listens with TLS (plain); read again when they change
+        NODE_TUNNEL_TLS_CA       PEM file: whoever connects has to show a certificate of this CA (nobody has to)
         NODE_TUNNEL_LOG_FORMAT   text for people, json for programs: one object a line (text)
         LOG_LEVEL                DEBUG, INFO, WARN, ERROR (INFO)
 
       GET /health answers 200 if Rserve opens R sessions, else 503; GET /metrics is for Prometheus.
-      Exit code: 1 can't listen, 2 mistakes in the environment or arguments.
+      Exit code: 1 can't listen or read a file, 2 mistakes in the environment or arguments.
       """;
 
   private static final int MAX_PORT = 65535;
@@ -100,11 +112,20 @@ public record NodeTunnelConfig(
                 mistakes),
             Duration.ofSeconds(
                 number(environment, "NODE_TUNNEL_DRAIN", 0, 0, MOST_DRAIN, mistakes)),
-            directory(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
+            path(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
                 .orElseGet(
                     () ->
                         Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + rservePort)),
-            directory(environment, "RSERVE_WORK_DIR", mistakes));
+            path(environment, "RSERVE_WORK_DIR", mistakes),
+            path(environment, "NODE_TUNNEL_TOKEN_FILE", mistakes),
+            new TlsFiles(
+                environment.getOrDefault("NODE_TUNNEL_TLS_CERTIFICATE", ""),
+                environment.getOrDefault("NODE_TUNNEL_TLS_KEY", ""),
+                environment.getOrDefault("NODE_TUNNEL_TLS_CA", "")));
+    if (config.tokenFile().isPresent() && !config.token().isEmpty()) {
+      mistakes.add("NODE_TUNNEL_TOKEN_FILE: must be empty where TUNNEL_TOKEN is given");
+    }
+    checkTls(config.tls(), mistakes);
     checkLogFormat(environment, mistakes);
     if (!mistakes.isEmpty()) {
       throw new IllegalArgumentException(String.join(System.lineSeparator(), mistakes));
@@ -136,7 +157,7 @@ public record NodeTunnelConfig(
     return otherwise;
   }
 
-  private static Optional<Path> directory(
+  private static Optional<Path> path(
       Map<String, String> environment, String name, List<String> mistakes) {
     String text = environment.getOrDefault(name, "");
     if (text.isEmpty()) {
@@ -150,8 +171,17 @@ public record NodeTunnelConfig(
     } catch (InvalidPathException e) {
       // said below, as one that is not absolute
     }
-    mistakes.add("%s: \"%s\" must be the absolute path of a directory".formatted(name, text));
+    mistakes.add("%s: \"%s\" must be an absolute path".formatted(name, text));
     return Optional.empty();
+  }
+
+  private static void checkTls(TlsFiles tls, List<String> mistakes) {
+    if (tls.certificate().isEmpty() && !(tls.key() + tls.ca()).isEmpty()) {
+      mistakes.add("NODE_TUNNEL_TLS_CERTIFICATE: must be given where the key or the CA is");
+    }
+    if (!tls.certificate().isEmpty() && tls.key().isEmpty()) {
+      mistakes.add("NODE_TUNNEL_TLS_KEY: must name the file with the certificate's private key");
+    }
   }
 
   /** logback.xml is what reads it, before any of our code runs. */

@@ -38,6 +38,7 @@ final class TunnelListener {
    */
   TunnelListener(
       NodeTunnelConfig config,
+      NodeAccess access,
       EventLoopGroup eventLoops,
       ChannelFactory<ServerChannel> channels,
       RSessionOpener opener,
@@ -45,7 +46,8 @@ final class TunnelListener {
       MetricsPage metrics,
       Duration pingInterval)
       throws IOException {
-    TunnelPipeline pipeline = new TunnelPipeline(config, opener, health, metrics, pingInterval);
+    TunnelPipeline pipeline =
+        new TunnelPipeline(config, access, opener, health, metrics, pingInterval);
     ChannelFuture bound =
         new ServerBootstrap()
             .group(eventLoops)

@@ -18,6 +18,7 @@ final class TunnelPipeline {
   private static final long HANDSHAKE_MILLIS = 5_000;
 
   private final NodeTunnelConfig config;
+  private final NodeAccess access;
   private final RSessionOpener opener;
   private final NodeHealth health;
   private final MetricsPage metrics;
@@ -31,11 +32,13 @@ final class TunnelPipeline {
    */
   TunnelPipeline(
       NodeTunnelConfig config,
+      NodeAccess access,
       RSessionOpener opener,
       NodeHealth health,
       MetricsPage metrics,
       Duration pingInterval) {
     this.config = config;
+    this.access = access;
     this.opener = opener;
     this.health = health;
     this.metrics = metrics;
@@ -47,12 +50,13 @@ final class TunnelPipeline {
   void build(Channel connection) {
     ChannelPipeline pipeline = connection.pipeline();
     NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
+    access.secure(connection);
     // In front, since the handler for the WebSocket answers pings and shows them to nobody.
     pipeline.addLast(
         "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
-    pipeline.addLast("edge", new HttpEdge(config, opener, health, metrics, refusals));
+    pipeline.addLast("edge", new HttpEdge(config, access, opener, health, metrics, refusals));
     pipeline.addLast(
         "webSocket",
         new WebSocketServerProtocolHandler(

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.common.tls.TlsFiles;
 
 class NodeTunnelConfigTest {
 
@@ -28,7 +30,9 @@ class NodeTunnelConfigTest {
                 1000,
                 Duration.ZERO,
                 Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-6311"),
-                Optional.empty()));
+                Optional.empty(),
+                Optional.empty(),
+                new TlsFiles("", "", "")));
   }
 
   @Test
@@ -45,8 +49,13 @@ class NodeTunnelConfigTest {
             "NODE_TUNNEL_MAX_TUNNELS", "7",
             "NODE_TUNNEL_STATE_DIR", "/run/node-tunnel/r1/",
             "RSERVE_WORK_DIR", "/tmp/Rserv");
+    Map<String, String> tls =
+        Map.of(
+            "NODE_TUNNEL_TLS_CERTIFICATE", "/etc/node.pem",
+            "NODE_TUNNEL_TLS_KEY", "/etc/node.key",
+            "NODE_TUNNEL_TLS_CA", "/etc/ca.pem");
 
-    NodeTunnelConfig config = NodeTunnelConfig.of(environment);
+    NodeTunnelConfig config = NodeTunnelConfig.of(both(environment, tls));
 
     assertThat(config)
         .isEqualTo(
@@ -60,7 +69,31 @@ class NodeTunnelConfigTest {
                 7,
                 Duration.ofSeconds(30),
                 Path.of("/run/node-tunnel/r1"),
-                Optional.of(Path.of("/tmp/Rserv"))));
+                Optional.of(Path.of("/tmp/Rserv")),
+                Optional.empty(),
+                new TlsFiles("/etc/node.pem", "/etc/node.key", "/etc/ca.pem")));
+  }
+
+  private static Map<String, String> both(Map<String, String> one, Map<String, String> other) {
+    Map<String, String> both = new HashMap<>(one);
+    both.putAll(other);
+    return both;
+  }
+
+  @Test
+  void whatBelongsTogetherIsAskedForTogether() {
+    assertThatThrownBy(
+            () ->
+                NodeTunnelConfig.of(
+                    Map.of(
+                        "NODE_TUNNEL_TLS_KEY", "/etc/node.key",
+                        "TUNNEL_TOKEN", "one",
+                        "NODE_TUNNEL_TOKEN_FILE", "/etc/tokens")))
+        .hasMessageContaining("NODE_TUNNEL_TLS_CERTIFICATE")
+        .hasMessageContaining("NODE_TUNNEL_TOKEN_FILE");
+    assertThatThrownBy(
+            () -> NodeTunnelConfig.of(Map.of("NODE_TUNNEL_TLS_CERTIFICATE", "/etc/node.pem")))
+        .hasMessageContaining("NODE_TUNNEL_TLS_KEY");
   }
 
   @Test
@@ -96,8 +129,8 @@ class NodeTunnelConfigTest {
                 "RSERVE_PORT: \"0\" must be a whole number from 1 to 65535",
                 "NODE_TUNNEL_PORT: \"65536\" must be a whole number from 0 to 65535",
                 "NODE_TUNNEL_MAX_TUNNELS: \"many\" must be a whole number from 1 to 100000",
-                "NODE_TUNNEL_STATE_DIR: \"state\" must be the absolute path of a directory",
-                "RSERVE_WORK_DIR: \"/\" must be the absolute path of a directory",
+                "NODE_TUNNEL_STATE_DIR: \"state\" must be an absolute path",
+                "RSERVE_WORK_DIR: \"/\" must be an absolute path",
                 "NODE_TUNNEL_LOG_FORMAT: \"xml\" must be text or json"));
   }
 

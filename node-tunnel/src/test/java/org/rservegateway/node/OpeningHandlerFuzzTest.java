@@ -8,10 +8,10 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
-import java.io.IOException;
-import java.nio.file.Files;
+import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
 import org.rservegateway.wire.testing.BufferBalance;
 import org.rservegateway.wire.testing.LoggedFaults;
 
@@ -22,11 +22,12 @@ class OpeningHandlerFuzzTest {
   private static final int MOST_BYTES = 80;
   private static final int RESP_OK = 0x10001;
 
+  @TempDir private static Path directory;
   private static ProcessReaper reaper;
 
   @BeforeAll
-  static void startReaper() throws IOException {
-    reaper = TestConfigs.blindReaper(Files.createTempDirectory("opening"), new NodeHealth());
+  static void startReaper() {
+    reaper = TestConfigs.blindReaper(directory, new NodeHealth());
   }
 
   @AfterAll

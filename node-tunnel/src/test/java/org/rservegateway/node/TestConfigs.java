@@ -6,11 +6,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import org.rservegateway.common.tls.TlsFiles;
 
 /** Settings of node-tunnels that listen on any free port. */
 final class TestConfigs {
 
   private TestConfigs() {}
+
+  private static final TlsFiles NO_TLS = new TlsFiles("", "", "");
 
   /** With a state directory that no other node-tunnel has. */
   static NodeTunnelConfig of(
@@ -27,7 +30,9 @@ final class TestConfigs {
           maxTunnels,
           Duration.ZERO,
           state,
-          Optional.empty());
+          Optional.empty(),
+          Optional.empty(),
+          NO_TLS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -40,7 +45,18 @@ final class TestConfigs {
   /** With these directories. */
   static NodeTunnelConfig of(int rservePort, Path state, Optional<Path> work) {
     return new NodeTunnelConfig(
-        "r1", "127.0.0.1", 0, rservePort, "", "", 100, Duration.ZERO, state, work);
+        "r1",
+        "127.0.0.1",
+        0,
+        rservePort,
+        "",
+        "",
+        100,
+        Duration.ZERO,
+        state,
+        work,
+        Optional.empty(),
+        NO_TLS);
   }
 
   /** That lets sessions go on for so long when it stops. */
@@ -48,7 +64,18 @@ final class TestConfigs {
       throws IOException {
     Path state = Files.createTempDirectory(directory, "state");
     return new NodeTunnelConfig(
-        "r1", "127.0.0.1", 0, rservePort, "", "", 100, drain, state, Optional.empty());
+        "r1",
+        "127.0.0.1",
+        0,
+        rservePort,
+        "",
+        "",
+        100,
+        drain,
+        state,
+        Optional.empty(),
+        Optional.empty(),
+        NO_TLS);
   }
 
   /** A reaper that sees no process at all. */

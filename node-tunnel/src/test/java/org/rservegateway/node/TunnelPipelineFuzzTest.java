@@ -17,7 +17,6 @@ import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +25,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.testing.BufferBalance;
 import org.rservegateway.wire.testing.LoggedFaults;
@@ -46,18 +46,20 @@ class TunnelPipelineFuzzTest {
   private static final int SHORT_PAYLOAD = 125;
   private static final int TWO_BYTES_OF_LENGTH = 126;
 
-  private static Path directory;
+  @TempDir private static Path directory;
+  private static NodeAccess access;
   private static ProcessReaper reaper;
 
   @BeforeAll
   static void start() throws IOException {
     new HttpResponseEncoder(); // it has buffers that stay for ever
-    directory = Files.createTempDirectory("pipeline");
+    access = new NodeAccess(TestConfigs.of(directory, 6311, TOKEN, "", 100));
     reaper = TestConfigs.blindReaper(directory, new NodeHealth());
   }
 
   @AfterAll
   static void stop() {
+    access.close();
     reaper.close();
   }
 
@@ -116,7 +118,8 @@ class TunnelPipelineFuzzTest {
               reaper);
       MetricsPage metrics = new MetricsPage(health.meters(), reaper);
       metrics.text().join(); // it is fresh for a second, so that no other thread takes part
-      new TunnelPipeline(CONFIG, opener, health, metrics, Duration.ofSeconds(15)).build(channel);
+      new TunnelPipeline(CONFIG, access, opener, health, metrics, Duration.ofSeconds(15))
+          .build(channel);
     }
 
     private static final NodeTunnelConfig CONFIG = TestConfigs.of(directory, 6311, TOKEN, "", 100);

@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
  * {@code ERR_...}, so that a client's own table of messages fits them.
  */
 public enum QapError {
+  AUTH_FAILED(0x41),
   CONNECTION_BROKEN(0x42),
   ACCESS_DENIED(0x48),
   UNSUPPORTED_COMMAND(0x49),

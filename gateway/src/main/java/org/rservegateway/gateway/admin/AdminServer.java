@@ -41,7 +41,7 @@ public final class AdminServer implements AutoCloseable {
   public AdminServer(Supplier<GatewayConfig> live, GatewayView gateway, boolean takeOver)
       throws IOException {
     api = new AdminApi(gateway);
-    authority = new Authority(() -> live.get().admin().token());
+    authority = new Authority(() -> live.get().admin().bearer());
     GatewayConfig.Admin config = live.get().admin();
     try {
       if (!takeOver) {

@@ -1,12 +1,17 @@
 package org.rservegateway.gateway.cli;
 
 import ch.qos.logback.classic.LoggerContext;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.rservegateway.gateway.Gateway;
+import org.rservegateway.gateway.auth.Users;
+import org.rservegateway.gateway.auth.UsersException;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.ConfigSource;
@@ -110,6 +115,24 @@ public final class Main implements Callable<Integer> {
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;
+    }
+  }
+
+  @Command(
+      name = "hash-password",
+      description =
+          "Reads a password, and prints a user's line for the file that auth.users names.")
+  int hashPassword(@Parameters(paramLabel = "NAME") String name) throws IOException {
+    // A line of standard input; ./rcloud asks for it where that is a terminal, without showing it.
+    String line =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)).readLine();
+    char[] password = line == null ? new char[0] : line.toCharArray();
+    try {
+      System.out.println(Users.line(name, password));
+      return OK;
+    } catch (UsersException e) {
+      System.err.println(e.getMessage());
+      return FAILED;
     }
   }
 

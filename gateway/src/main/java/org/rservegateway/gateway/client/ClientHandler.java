@@ -3,6 +3,7 @@ package org.rservegateway.gateway.client;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.DecoderException;
 import java.io.IOException;
 import org.rservegateway.gateway.session.ClientSession;
 
@@ -43,8 +44,9 @@ public final class ClientHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-    if (cause instanceof IOException) {
-      session.clientGone(); // a reset is how some clients end
+    if (cause instanceof IOException
+        || (cause instanceof DecoderException && cause.getCause() instanceof IOException)) {
+      session.clientGone(); // a reset is how some clients end; TLS wraps it
     } else {
       session.failed(cause);
     }

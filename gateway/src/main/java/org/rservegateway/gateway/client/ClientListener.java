@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.client;
 
+import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
@@ -9,50 +10,120 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
-import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.rservegateway.common.tls.TlsContext;
+import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.PortTakeover;
+import org.rservegateway.gateway.auth.Authenticator;
+import org.rservegateway.gateway.auth.UsersException;
+import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.gateway.session.ClientSession;
+import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.wire.TunnelProtocol;
 
-/** The port that clients connect to, and the connections that came through it. */
+/** The ports that clients connect to, and the connections that came through them. */
 public final class ClientListener {
 
   private static final WriteBufferWaterMark WATER_MARK =
       new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
+  /** Beside those that have a session: who is still on the way to one, or was refused. */
+  private static final int MOST_ON_THE_WAY = 2_000;
+
   private final ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
-  private final Channel channel;
+  private final EventLoops eventLoops;
+  private final SessionContext context;
+  private final Turned turned;
+  private final Optional<TlsContext> tls;
+  private final Optional<Authenticator> authenticator;
+  private final List<Channel> ports = new ArrayList<>();
 
   /**
-   * Listens.
+   * Listens on the ports that are configured.
    *
    * @param takeOver whether another gateway may listen there, whose new clients come here now
-   * @throws IOException if it can't, with the address in the message
+   * @throws IOException if it can't, with the address or the file in the message
    */
-  public ClientListener(EventLoops eventLoops, SessionContext context, boolean takeOver)
+  public ClientListener(
+      EventLoops eventLoops, SessionContext context, MeterRegistry meters, boolean takeOver)
+      throws IOException {
+    this.eventLoops = eventLoops;
+    this.context = context;
+    turned = new Turned(meters);
+    GatewayConfig config = context.config();
+    GatewayConfig.Listen listen = config.listen();
+    tls = readTls(listen.tls());
+    authenticator = readUsers(config.auth());
+    GatewayMeter.CERTIFICATE_EXPIRES.gauge(meters, this::secondsUntilExpiry);
+    try {
+      if (listen.plain()) {
+        ports.add(listen(listen.port(), "listen.port", Optional.empty(), takeOver));
+      }
+      if (tls.isPresent()) {
+        ports.add(listen(listen.tls().port(), "listen.tls.port", tls, takeOver));
+      }
+    } catch (IOException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private Number secondsUntilExpiry() {
+    return tls.flatMap(TlsContext::expires)
+        .map(at -> (double) Duration.between(Instant.now(), at).toSeconds())
+        .orElse(Double.NaN);
+  }
+
+  private static Optional<TlsContext> readTls(GatewayConfig.Tls config) throws IOException {
+    if (!config.isOn()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(
+          new TlsContext(config.files(), files -> files.forServer(config.protocols().texts())));
+    } catch (TlsFileException e) {
+      throw new IOException("listen.tls: %s: %s".formatted(e.part(), e.getMessage()), e);
+    }
+  }
+
+  private static Optional<Authenticator> readUsers(GatewayConfig.Auth config) throws IOException {
+    if (!config.isOn()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new Authenticator(config));
+    } catch (UsersException e) {
+      throw new IOException("auth.users: %s: %s".formatted(config.users(), e.getMessage()), e);
+    }
+  }
+
+  private Channel listen(int port, String setting, Optional<TlsContext> by, boolean takeOver)
       throws IOException {
     GatewayConfig.Listen listen = context.config().listen();
     try {
-      channel = listen(eventLoops, context, takeOver);
+      return bind(listen, port, new ClientPipeline(context, by, authenticator, turned), takeOver);
     } catch (IOException e) {
       throw new IOException(
-          "can't listen on %s:%d (listen.host, listen.port): %s"
-              .formatted(listen.host(), listen.port(), e.getMessage()),
+          "can't listen on %s:%d (listen.host, %s): %s"
+              .formatted(listen.host(), port, setting, e.getMessage()),
           e);
     }
   }
 
-  private Channel listen(EventLoops eventLoops, SessionContext context, boolean takeOver)
+  private Channel bind(
+      GatewayConfig.Listen listen, int port, ClientPipeline pipeline, boolean takeOver)
       throws IOException {
-    GatewayConfig.Listen listen = context.config().listen();
     if (!takeOver) {
-      PortTakeover.checkIsFree(listen.host(), listen.port());
+      PortTakeover.checkIsFree(listen.host(), port);
     }
     ServerBootstrap bootstrap =
         new ServerBootstrap()
@@ -70,19 +141,13 @@ public final class ClientListener {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel client) {
-                    clients.add(client);
-                    if (!listen.keepaliveIdle().isZero()) {
-                      eventLoops.keepalive().apply(client, listen);
-                    }
-                    client
-                        .pipeline()
-                        .addLast("session", new ClientHandler(new ClientSession(client, context)));
+                    accept(client, listen, pipeline);
                   }
                 });
     if (PortTakeover.isAvailable()) {
       bootstrap.option(PortTakeover.SHARED, true);
     }
-    ChannelFuture bound = bootstrap.bind(listen.host(), listen.port()).awaitUninterruptibly();
+    ChannelFuture bound = bootstrap.bind(listen.host(), port).awaitUninterruptibly();
     if (!bound.isSuccess()) {
       throw new IOException(bound.cause().getMessage(), bound.cause());
     }
@@ -92,9 +157,29 @@ public final class ClientListener {
     return bound.channel();
   }
 
-  /** Where it listens; the port is the real one where 0 was asked for. */
-  public InetSocketAddress address() {
-    return (InetSocketAddress) channel.localAddress();
+  private void accept(Channel client, GatewayConfig.Listen listen, ClientPipeline pipeline) {
+    if (clients.size() >= context.config().limits().sessions() + MOST_ON_THE_WAY) {
+      turned.away(
+          client, Kind.TOO_MANY, "limits.sessions are there, and as many on the way as may be");
+      client.close();
+      return;
+    }
+    clients.add(client);
+    if (!listen.keepaliveIdle().isZero()) {
+      eventLoops.keepalive().apply(client, listen);
+    }
+    pipeline.build(client);
+  }
+
+  /** Where it listens, first the plain port; the ports are the real ones where 0 was asked for. */
+  public List<InetSocketAddress> addresses() {
+    return ports.stream().map(port -> (InetSocketAddress) port.localAddress()).toList();
+  }
+
+  /** Reads certificates and users again if their files have changed; not on an event loop. */
+  public void refreshFiles() {
+    tls.ifPresent(TlsContext::refresh);
+    authenticator.ifPresent(Authenticator::refresh);
   }
 
   /** Connections of clients now. */
@@ -103,14 +188,24 @@ public final class ClientListener {
   }
 
   /** Listens no more; who is connected stays. Doing so again does nothing. */
-  public Future<?> stopListening() {
-    return channel.close();
+  public void stopListening() {
+    ports.forEach(Channel::close);
   }
 
   /** Listens no more, and ends all sessions with an answer to those who wait for one. */
   public void close() {
-    stopListening().awaitUninterruptibly();
-    clients.forEach(client -> client.pipeline().get(ClientHandler.class).session().shutdown());
+    ports.forEach(port -> port.close().awaitUninterruptibly());
+    clients.forEach(ClientListener::end);
+    authenticator.ifPresent(Authenticator::close);
+  }
+
+  private static void end(Channel client) {
+    ClientHandler handler = client.pipeline().get(ClientHandler.class);
+    if (handler == null) {
+      client.close(); // on the way to a session
+    } else {
+      handler.session().shutdown();
+    }
   }
 
   /** Waits until all clients are gone, or drops those that are not after {@code millis}. */

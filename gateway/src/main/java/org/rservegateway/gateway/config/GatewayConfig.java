@@ -2,8 +2,14 @@ package org.rservegateway.gateway.config;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.rservegateway.common.tls.TlsFileException;
+import org.rservegateway.common.tls.TlsFileException.Part;
+import org.rservegateway.common.tls.TlsFiles;
+import org.rservegateway.gateway.auth.Users;
+import org.rservegateway.gateway.auth.UsersException;
 
 /**
  * Every setting of the gateway with its default; {@code docs/configuration.md} says what each
@@ -14,6 +20,7 @@ import java.util.Optional;
  */
 public record GatewayConfig(
     Listen listen,
+    Auth auth,
     Timeouts timeouts,
     Limits limits,
     Commands commands,
@@ -25,6 +32,9 @@ public record GatewayConfig(
     @TakesEffect(Effect.RESTART) @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
+  private static final int HTTP_PORT = 80;
+  private static final int HTTPS_PORT = 443;
+  private static final List<String> TLS_PROTOCOLS = List.of("TLSv1.2", "TLSv1.3");
   private static final int MAX_BACKLOG = 65535;
   private static final int MAX_SESSIONS_PER_NODE = 1000;
   private static final int MAX_THREADS = 256;
@@ -45,17 +55,33 @@ public record GatewayConfig(
    * @param keepaliveIdle silence after which TCP asks whether a client lives; 0 for never
    * @param keepaliveInterval between two such questions
    * @param keepaliveProbes unanswered ones after which the client counts as gone
+   * @param plain whether {@code port} is listened on at all
+   * @param proxyProtocolFrom balancers, which say with the PROXY protocol whom they speak for
    */
   @TakesEffect(Effect.RESTART)
   public record Listen(
       @Default("127.0.0.1") String host,
       @Default("6311") int port,
+      @Default("true") boolean plain,
       @Default("1024") int backlog,
       @Default("1m") Duration keepaliveIdle,
       @Default("15s") Duration keepaliveInterval,
-      @Default("4") int keepaliveProbes) {
+      @Default("4") int keepaliveProbes,
+      @Default("[]") AddressRanges proxyProtocolFrom,
+      Tls tls) {
 
     void check(Mistakes mistakes) {
+      tls.check(mistakes);
+      mistakes.refuseUnless(
+          plain || tls.isOn(),
+          "must be true where listen.tls.certificate is empty: else nothing would listen",
+          "listen.plain",
+          "listen.tls.certificate");
+      mistakes.refuseUnless(
+          !plain || !tls.isOn() || port == 0 || tls.port() != port,
+          "must be another port than listen.port, " + port,
+          "listen.tls.port",
+          "listen.port");
       mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "listen.host");
       mistakes.refuseOutside(0, MAX_PORT, port, "listen.port");
       mistakes.refuseOutside(1, MAX_BACKLOG, backlog, "listen.backlog");
@@ -68,6 +94,121 @@ public record GatewayConfig(
           "must be from 1s to " + SettingType.format(MAX_KEEPALIVE_TIME),
           "listen.keepaliveInterval");
       mistakes.refuseOutside(1, MAX_KEEPALIVE_PROBES, keepaliveProbes, "listen.keepaliveProbes");
+    }
+  }
+
+  /**
+   * Where clients connect that speak TLS from the first byte, as Rserve's {@code tls.port}.
+   *
+   * @param certificate PEM file; empty for no TLS
+   * @param key PEM file with the certificate's private key
+   * @param clientCa PEM file; clients have to show a certificate of it. Empty: they need none
+   * @param clientNames of certificates that are let in; empty for all of the CA
+   */
+  @TakesEffect(Effect.RESTART)
+  public record Tls(
+      @Default("6312") int port,
+      @Default("") String certificate,
+      @Default("") String key,
+      @Default("") String clientCa,
+      @TakesEffect(Effect.NOW) @Default("[]") TextList clientNames,
+      @Default("[TLSv1.2, TLSv1.3]") TextList protocols) {
+
+    /** Whether it is listened with TLS. */
+    public boolean isOn() {
+      return !certificate.isEmpty();
+    }
+
+    /** The files that it is made of. */
+    public TlsFiles files() {
+      return new TlsFiles(certificate, key, clientCa);
+    }
+
+    void check(Mistakes mistakes) {
+      mistakes.refuseOutside(0, MAX_PORT, port, "listen.tls.port");
+      mistakes.refuseUnless(
+          !protocols.isEmpty() && TLS_PROTOCOLS.containsAll(protocols.texts()),
+          "must list of " + String.join(", ", TLS_PROTOCOLS),
+          "listen.tls.protocols");
+      mistakes.refuseUnless(
+          clientNames.isEmpty() || !clientCa.isEmpty(),
+          "needs listen.tls.clientCa: names are those of clients' certificates",
+          "listen.tls.clientNames");
+      if (!isOn()) {
+        String rule = "needs listen.tls.certificate";
+        mistakes.refuseUnless(key.isEmpty(), rule, "listen.tls.key");
+        mistakes.refuseUnless(clientCa.isEmpty(), rule, "listen.tls.clientCa");
+      } else if (key.isEmpty()) {
+        mistakes.refuse("listen.tls.key", "must name the file with the certificate's private key");
+      } else {
+        checkFiles(
+            mistakes,
+            () -> files().forServer(List.of()),
+            Map.of(
+                Part.CERTIFICATE, "listen.tls.certificate",
+                Part.KEY, "listen.tls.key",
+                Part.CA, "listen.tls.clientCa"));
+      }
+    }
+  }
+
+  /**
+   * Who has to log in, and how.
+   *
+   * @param users file of users; empty for no login
+   * @param crypt whether the challenge is offered that clients answer with crypt(3)
+   * @param plainWithoutTls whether passwords may come as they are where nothing encrypts them
+   */
+  @TakesEffect(Effect.RESTART)
+  public record Auth(
+      @Default("") String users,
+      @Default("false") boolean crypt,
+      @Default("false") boolean plainWithoutTls) {
+
+    /** Whether clients have to log in. */
+    public boolean isOn() {
+      return !users.isEmpty();
+    }
+
+    void check(Mistakes mistakes) {
+      String rule = "needs auth.users";
+      mistakes.refuseUnless(isOn() || !crypt, rule, "auth.crypt");
+      mistakes.refuseUnless(isOn() || !plainWithoutTls, rule, "auth.plainWithoutTls");
+      if (isOn()) {
+        try {
+          Users.read(users);
+        } catch (UsersException e) {
+          mistakes.refuse("auth.users", e.getMessage());
+        }
+      }
+    }
+  }
+
+  private static void checkToken(Mistakes mistakes, Secret token, SecretFile file, String path) {
+    String rule = "must consist of visible ASCII characters without spaces";
+    mistakes.refuseUnless(isVisible(token), rule, path);
+    mistakes.refuseUnless(
+        isVisible(file.secret()), "must name a file whose secret is visible ASCII", path + "File");
+    mistakes.refuseUnless(
+        token.value().isEmpty() || file.path().isEmpty(),
+        "must be empty where " + path + " is given: which of the two should count?",
+        path + "File",
+        path);
+  }
+
+  private static boolean isVisible(Secret secret) {
+    return secret.value().chars().allMatch(c -> c > ' ' && c <= '~');
+  }
+
+  private interface Attempt {
+    Object make() throws TlsFileException;
+  }
+
+  private static void checkFiles(Mistakes mistakes, Attempt attempt, Map<Part, String> paths) {
+    try {
+      attempt.make();
+    } catch (TlsFileException e) {
+      mistakes.refuse(paths.get(e.part()), e.getMessage());
     }
   }
 
@@ -108,18 +249,24 @@ public record GatewayConfig(
    *
    * @param sessions client connections in all
    * @param sessionsPerClient client connections of one address; 0 for any number
+   * @param silentPerClient those of them that have not sent their first command; 0 for any number
+   * @param connectsPerSecond of one address, ten times as many at once; 0 for any number
    * @param queue client sessions that wait for an R session
    * @param packet that a client may send; 0 for any size
    */
   public record Limits(
       @Default("10000") int sessions,
       @Default("0") int sessionsPerClient,
+      @Default("0") int silentPerClient,
+      @Default("0") int connectsPerSecond,
       @Default("1000") int queue,
       @Default("256MiB") ByteSize packet) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseOutside(1, MAX_SESSIONS, sessions, "limits.sessions");
       mistakes.refuseOutside(0, MAX_SESSIONS, sessionsPerClient, "limits.sessionsPerClient");
+      mistakes.refuseOutside(0, MAX_SESSIONS, silentPerClient, "limits.silentPerClient");
+      mistakes.refuseOutside(0, MAX_SESSIONS, connectsPerSecond, "limits.connectsPerSecond");
       mistakes.refuseOutside(0, Integer.MAX_VALUE, queue, "limits.queue");
     }
   }
@@ -168,20 +315,40 @@ public record GatewayConfig(
   public record Tunnel(
       @Default("http://127.0.0.1:8080") URI proxy,
       @Default("") Secret token,
+      @Default("") SecretFile tokenFile,
       @Default("5s") Duration connectTimeout,
       @Default("15s") Duration readyTimeout,
       @TakesEffect(Effect.NOW) @Default("2s") Duration nodesInterval,
       @Default("15s") Duration pingInterval,
-      @Default("45s") Duration pingTimeout) {
+      @Default("45s") Duration pingTimeout,
+      TunnelTls tls) {
+
+    /** What is shown to the node-tunnels; empty for nothing. */
+    public Secret bearer() {
+      return tokenFile.path().isEmpty() ? token : tokenFile.secret();
+    }
+
+    /** Whether the tunnels go through TLS. */
+    public boolean isTls() {
+      return "https".equalsIgnoreCase(proxy.getScheme());
+    }
+
+    /** The port of the proxy. */
+    public int proxyPort() {
+      if (proxy.getPort() >= 0) {
+        return proxy.getPort();
+      }
+      return isTls() ? HTTPS_PORT : HTTP_PORT;
+    }
 
     void check(Mistakes mistakes) {
+      tls.check(mistakes, isTls());
       mistakes.refuseUnless(
-          isHttpServer(proxy), "must be http://HOST or http://HOST:PORT", "tunnel.proxy");
+          isHttpServer(proxy),
+          "must be http://HOST or http://HOST:PORT, or the same with https",
+          "tunnel.proxy");
       // It becomes part of an HTTP header: a line break in it would begin another one.
-      mistakes.refuseUnless(
-          token.value().chars().allMatch(c -> c > ' ' && c <= '~'),
-          "must consist of visible ASCII characters without spaces",
-          "tunnel.token");
+      checkToken(mistakes, token, tokenFile, "tunnel.token");
       checkTime(mistakes, connectTimeout, "tunnel.connectTimeout");
       checkTime(mistakes, readyTimeout, "tunnel.readyTimeout");
       checkTime(mistakes, nodesInterval, "tunnel.nodesInterval");
@@ -202,7 +369,7 @@ public record GatewayConfig(
     }
 
     private static boolean isHttpServer(URI uri) {
-      return "http".equalsIgnoreCase(uri.getScheme())
+      return ("http".equalsIgnoreCase(uri.getScheme()) || "https".equalsIgnoreCase(uri.getScheme()))
           && uri.getHost() != null
           && uri.getPort() != 0
           && uri.getPort() <= MAX_PORT
@@ -210,6 +377,45 @@ public record GatewayConfig(
           && (uri.getRawPath().isEmpty() || uri.getRawPath().equals("/"))
           && uri.getRawQuery() == null
           && uri.getRawFragment() == null;
+    }
+  }
+
+  /**
+   * TLS to the proxy, whose certificate and name are checked.
+   *
+   * @param ca PEM file with whom the proxy's certificate has to come from; empty for the JDK's own
+   * @param certificate PEM file that is shown to the proxy; empty for none
+   * @param key PEM file with the certificate's private key
+   */
+  @TakesEffect(Effect.RESTART)
+  public record TunnelTls(
+      @Default("") String ca, @Default("") String certificate, @Default("") String key) {
+
+    /** The files that it is made of. */
+    public TlsFiles files() {
+      return new TlsFiles(certificate, key, ca);
+    }
+
+    void check(Mistakes mistakes, boolean isTls) {
+      if (!isTls) {
+        String rule = "needs a tunnel.proxy that begins with https://";
+        mistakes.refuseUnless(ca.isEmpty(), rule, "tunnel.tls.ca", "tunnel.proxy");
+        mistakes.refuseUnless(
+            certificate.isEmpty(), rule, "tunnel.tls.certificate", "tunnel.proxy");
+        mistakes.refuseUnless(key.isEmpty(), rule, "tunnel.tls.key", "tunnel.proxy");
+      } else if (certificate.isEmpty() != key.isEmpty()) {
+        mistakes.refuse(
+            certificate.isEmpty() ? "tunnel.tls.certificate" : "tunnel.tls.key",
+            "must be given: a certificate is of no use without its key, nor the other way round");
+      } else {
+        checkFiles(
+            mistakes,
+            files()::forClient,
+            Map.of(
+                Part.CERTIFICATE, "tunnel.tls.certificate",
+                Part.KEY, "tunnel.tls.key",
+                Part.CA, "tunnel.tls.ca"));
+      }
     }
   }
 
@@ -222,15 +428,18 @@ public record GatewayConfig(
   public record Admin(
       @TakesEffect(Effect.RESTART) @Default("127.0.0.1") String host,
       @TakesEffect(Effect.RESTART) @Default("9311") int port,
-      @Default("") Secret token) {
+      @Default("") Secret token,
+      @Default("") SecretFile tokenFile) {
+
+    /** What has to be shown; empty for nothing. */
+    public Secret bearer() {
+      return tokenFile.path().isEmpty() ? token : tokenFile.secret();
+    }
 
     void check(Mistakes mistakes) {
       mistakes.refuseUnless(!host.isBlank(), "must name an address to listen on", "admin.host");
       mistakes.refuseOutside(0, MAX_PORT, port, "admin.port");
-      mistakes.refuseUnless(
-          token.value().chars().allMatch(c -> c > ' ' && c <= '~'),
-          "must consist of visible ASCII characters without spaces",
-          "admin.token");
+      checkToken(mistakes, token, tokenFile, "admin.token");
     }
   }
 
@@ -257,6 +466,7 @@ public record GatewayConfig(
 
   void check(Mistakes mistakes) {
     listen.check(mistakes);
+    auth.check(mistakes);
     timeouts.check(mistakes);
     limits.check(mistakes);
     pool.check(mistakes);

@@ -5,6 +5,7 @@ import java.net.URISyntaxException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -13,6 +14,9 @@ import java.util.stream.Collectors;
 public final class SettingType {
 
   private static final Pattern DURATION = Pattern.compile("(\\d{1,12})(ms|s|m|h|d)");
+
+  private static final Set<Class<?>> LISTS =
+      Set.of(CommandNames.class, TextList.class, AddressRanges.class);
 
   /** Within what a timer that counts nanoseconds can hold. */
   private static final Duration MAX_DURATION = Duration.ofDays(365);
@@ -43,6 +47,18 @@ public final class SettingType {
     if (type == ByteSize.class) {
       return ByteSize.parse(text);
     }
+    if (type == boolean.class) {
+      return truth(text);
+    }
+    if (type == SecretFile.class) {
+      return SecretFile.read(text);
+    }
+    if (type == AddressRanges.class) {
+      return AddressRanges.parse(text);
+    }
+    if (type == TextList.class) {
+      return TextList.parse(text);
+    }
     if (type == CommandNames.class) {
       return CommandNames.parse(text);
     }
@@ -50,6 +66,11 @@ public final class SettingType {
       return choice(type, text);
     }
     throw new IllegalStateException("no setting can be of " + type);
+  }
+
+  /** Whether a file may spell it as a list. */
+  static boolean isList(Class<?> type) {
+    return LISTS.contains(type);
   }
 
   /** A duration as a setting spells it, in the largest unit that tells it whole. */
@@ -76,6 +97,13 @@ public final class SettingType {
       return format(duration);
     }
     return value instanceof Enum<?> constant ? nameOf(constant) : String.valueOf(value);
+  }
+
+  private static boolean truth(String text) {
+    if (!text.equals("true") && !text.equals("false")) {
+      throw new IllegalArgumentException("must be true or false");
+    }
+    return text.equals("true");
   }
 
   private static int integer(String text) {

@@ -114,7 +114,7 @@ final class YamlSource {
     } else if (isNothing(parser)) {
       mistakes.add(path, origin, "has no value; without its line the default holds");
     } else if (parser.currentToken() == JsonToken.START_ARRAY
-        && settings.at(path).type() == CommandNames.class) {
+        && SettingType.isList(settings.at(path).type())) {
       listValue(parser, path, origin);
     } else if (!parser.currentToken().isScalarValue()) {
       mistakes.add(path, origin, "must be one value");

@@ -26,6 +26,16 @@ public enum GatewayMeter {
       Kind.TIMER,
       "",
       "How long client sessions lived that had an R session"),
+  TURNED_AWAY(
+      "rserve.gateway.turned.away",
+      Kind.COUNTER,
+      "kind",
+      "Connections that were closed before a session began: TLS, PROXY protocol, login, too many"),
+  CERTIFICATE_EXPIRES(
+      "rserve.gateway.certificate.expires",
+      Kind.GAUGE,
+      "",
+      "Seconds until the listener's certificate expires; NaN without TLS"),
   COMMANDS_REFUSED(
       "rserve.gateway.commands.refused",
       Kind.COUNTER,

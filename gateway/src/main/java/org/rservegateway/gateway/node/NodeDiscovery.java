@@ -29,6 +29,7 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.tunnel.ProxyTls;
 import org.rservegateway.wire.TunnelProtocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,13 +46,13 @@ public final class NodeDiscovery {
   private static final Logger log = LoggerFactory.getLogger(NodeDiscovery.class);
   private static final JsonMapper JSON = new JsonMapper();
   private static final int LIST_BYTES = 1024 * 1024;
-  private static final int HTTP_PORT = 80;
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9._-]{1,128}");
 
   private final EventLoops eventLoops;
   private final Supplier<GatewayConfig> live;
   private final AddressResolverGroup<InetSocketAddress> resolvers;
   private final NodeDirectory directory;
+  private final ProxyTls proxyTls;
   private final EventLoop loop;
   private String lastProblem = "";
   private boolean stopped;
@@ -61,11 +62,13 @@ public final class NodeDiscovery {
       EventLoops eventLoops,
       Supplier<GatewayConfig> live,
       AddressResolverGroup<InetSocketAddress> resolvers,
-      NodeDirectory directory) {
+      NodeDirectory directory,
+      ProxyTls proxyTls) {
     this.eventLoops = eventLoops;
     this.live = live;
     this.resolvers = resolvers;
     this.directory = directory;
+    this.proxyTls = proxyTls;
     this.loop = eventLoops.next();
   }
 
@@ -88,7 +91,6 @@ public final class NodeDiscovery {
       return;
     }
     URI proxy = config().proxy();
-    int port = proxy.getPort() < 0 ? HTTP_PORT : proxy.getPort();
     new Bootstrap()
         .group(loop)
         .channelFactory(eventLoops.clientChannels())
@@ -100,6 +102,7 @@ public final class NodeDiscovery {
             new ChannelInitializer<Channel>() {
               @Override
               protected void initChannel(Channel channel) {
+                proxyTls.addTo(channel);
                 channel
                     .pipeline()
                     .addLast("timeout", timeout())
@@ -108,7 +111,7 @@ public final class NodeDiscovery {
                     .addLast("nodes", new Answer());
               }
             })
-        .connect(proxy.getHost(), port)
+        .connect(proxy.getHost(), config().proxyPort())
         .addListener(
             future -> {
               if (!future.isSuccess()) {

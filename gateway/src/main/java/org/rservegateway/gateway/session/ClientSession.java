@@ -4,9 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
@@ -81,8 +79,8 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** Written on the event loop, read from anywhere. */
   private volatile SessionState state = new Arrived();
 
-  private SocketAddress address;
-  private Runnable leavePlace = () -> {};
+  private ClientOrigin origin;
+  private Place place;
   private Fault fault;
   private boolean heardFrom;
   private boolean moving;
@@ -102,6 +100,8 @@ public final class ClientSession implements Applicant, RSessionListener {
     this.context = context;
     dispatcher = context.dispatcher();
     id = context.registry().nextId();
+    origin = ClientOrigin.of(client);
+    place = new Place(context.registry(), origin.host());
     deadlines = new Deadlines(context.live(), now());
   }
 
@@ -118,8 +118,9 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** The client has connected: it gets the greeting, at once where that is known. */
   public void connected() {
-    address = client.remoteAddress();
-    Optional<CloseReason> limit = admit();
+    origin = ClientOrigin.of(client);
+    place = new Place(context.registry(), origin.host());
+    Optional<CloseReason> limit = place.take();
     if (limit.isPresent()) {
       refuse(limit.get());
       return;
@@ -128,24 +129,11 @@ public final class ClientSession implements Applicant, RSessionListener {
     dispatcher.greeting().ifPresentOrElse(this::greet, this::waitForRSession);
   }
 
-  private Optional<CloseReason> admit() {
-    InetAddress host =
-        address instanceof InetSocketAddress inet
-            ? inet.getAddress()
-            : InetAddress.getLoopbackAddress();
-    Optional<CloseReason> limit = context.registry().admit(host);
-    if (limit.isEmpty()) {
-      leavePlace = () -> context.registry().release(host);
-    }
-    return limit;
-  }
-
   /** A client that is too many is greeted, so that its first command can be answered with why. */
   private void refuse(CloseReason limit) {
     String text = context.registry().describe(limit);
     Optional<QapGreeting> greeting = dispatcher.greeting();
-    if (greeting.isPresent() && context.registry().keepRefused()) {
-      leavePlace = () -> context.registry().releaseRefused();
+    if (greeting.isPresent() && place.takeAsRefused()) {
       write(greeting.get());
       expire(limit, text);
     } else {
@@ -165,6 +153,9 @@ public final class ClientSession implements Applicant, RSessionListener {
     bytesUp += bytes.readableBytes();
     context.meters().passedUp(bytes.readableBytes());
     ByteBuf passing = requests.filter(bytes);
+    if (exchange.commands() > 0) {
+      place.spoke();
+    }
     if (state instanceof Expired expired) {
       passing.release();
       if (exchange.isBusy()) {
@@ -208,7 +199,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
       if (context.lines().admitRefusal(client.eventLoop()::schedule)) {
-        log.info("client={} {}", address, refusal.get().text());
+        log.info("client={} {}", origin, refusal.get().text());
       }
       return Verdict.DROP;
     }
@@ -289,7 +280,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** A fault of the gateway's own. */
   public void failed(Throwable cause) {
-    log.error("session of {}", address, cause);
+    log.error("session of {}", origin, cause);
     close(CloseReason.INTERNAL_ERROR, "the gateway failed; its log says why");
   }
 
@@ -434,6 +425,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private void write(QapGreeting greeting) {
+    if (origin.greeted()) {
+      return; // it was, and has logged in
+    }
     context.meters().greeted(now() - deadlines.startNanos());
     client.writeAndFlush(client.alloc().buffer().writeBytes(greeting.bytes()));
   }
@@ -622,9 +616,11 @@ public final class ClientSession implements Applicant, RSessionListener {
     long now = now();
     return new SessionView(
         id,
-        address instanceof InetSocketAddress inet
+        origin.address() instanceof InetSocketAddress inet
             ? inet.getAddress().getHostAddress() + ":" + inet.getPort()
             : "",
+        origin.user(),
+        origin.tls(),
         bound == null ? "" : bound.rSession().node(),
         bound == null ? 0 : bound.rSession().processId(),
         name(seen, busy),
@@ -686,8 +682,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   private void disconnect(CloseReason reason, String text) {
     state = new Closed();
     context.registry().forget(this);
-    leavePlace.run();
-    leavePlace = () -> {};
+    place.leave();
     boolean answerable = exchange.isBusy() && responses.isBetweenPackets() && client.isActive();
     if (answerable && reason.error().isPresent()) {
       Farewell.answerAndClose(
@@ -725,7 +720,9 @@ public final class ClientSession implements Applicant, RSessionListener {
     log.atLevel(level)
         .addKeyValue("session", id)
         .addKeyValue("reason", reason.label())
-        .addKeyValue("client", address)
+        .addKeyValue("client", origin.address())
+        .addKeyValue("user", origin.user())
+        .addKeyValue("tls", origin.tls())
         .addKeyValue("node", node)
         .addKeyValue("pid", process)
         .addKeyValue("lengthMillis", length)
@@ -738,7 +735,7 @@ public final class ClientSession implements Applicant, RSessionListener {
                 + " queued={}ms",
             reason.label(),
             text.isEmpty() ? "" : " (" + text + ")",
-            address,
+            origin,
             node,
             process,
             length,

@@ -28,6 +28,10 @@ public enum CloseReason {
   SESSION_LIMIT("session limit", QapError.SESSION_BUSY, Told.LATER),
   /** {@code limits.sessionsPerClient} connections of this address are there already. */
   CLIENT_LIMIT("client limit", QapError.SESSION_BUSY, Told.LATER),
+  /** {@code limits.silentPerClient} connections of this address have sent no command yet. */
+  SILENT_LIMIT("silent limit", QapError.SESSION_BUSY, Told.LATER),
+  /** This address connects more often than {@code limits.connectsPerSecond}. */
+  CONNECT_RATE("connect rate", QapError.SESSION_BUSY, Told.LATER),
   /** {@code limits.queue} sessions wait already. */
   QUEUE_FULL("queue full", QapError.SESSION_BUSY),
   /** The first bytes are no QAP1 command. */

@@ -4,11 +4,12 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
 /** Closes a client's connection behind a last answer, so that the client can read it. */
-final class Farewell {
+public final class Farewell {
 
   /** How long a client may take to read the answer behind which its connection is closed. */
   private static final long LINGER_SECONDS = 5;
@@ -21,13 +22,19 @@ final class Farewell {
    *
    * @param answer this method owns it
    */
-  static void answerAndClose(Channel client, ByteBuf answer) {
+  public static void answerAndClose(Channel client, ByteBuf answer) {
     client
         .writeAndFlush(answer)
         .addListener(
             written -> {
               if (written.isSuccess() && client instanceof DuplexChannel duplex) {
-                duplex.shutdownOutput().addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
+                SslHandler tls = client.pipeline().get(SslHandler.class);
+                (tls == null ? client.newSucceededFuture() : tls.closeOutbound())
+                    .addListener(
+                        told ->
+                            duplex
+                                .shutdownOutput()
+                                .addListener(ChannelFutureListener.CLOSE_ON_FAILURE));
                 client.config().setAutoRead(true);
               } else {
                 client.close();

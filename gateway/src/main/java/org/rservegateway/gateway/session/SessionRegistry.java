@@ -36,6 +36,8 @@ public final class SessionRegistry {
   private final Cache<Long, ClientSession> sessions;
   private final Policy.VarExpiration<Long, ClientSession> expiration;
   private final Cache<InetAddress, Integer> perClient = Caffeine.newBuilder().build();
+  private final Cache<InetAddress, Integer> silentPerClient = Caffeine.newBuilder().build();
+  private final ConnectRate rate;
   private final AtomicLong lastId = new AtomicLong();
   private final AtomicInteger admitted = new AtomicInteger();
   private final AtomicInteger refused = new AtomicInteger();
@@ -48,6 +50,7 @@ public final class SessionRegistry {
   public SessionRegistry(Supplier<GatewayConfig> live, LongSupplier nanoTime) {
     this.live = live;
     this.nanoTime = nanoTime;
+    rate = new ConnectRate(nanoTime);
     long origin = nanoTime.getAsLong();
     sessions =
         Caffeine.newBuilder()
@@ -81,23 +84,46 @@ public final class SessionRegistry {
    */
   Optional<CloseReason> admit(InetAddress client) {
     GatewayConfig.Limits limits = live.get().limits();
-    int mostPerClient =
-        limits.sessionsPerClient() == 0 ? Integer.MAX_VALUE : limits.sessionsPerClient();
+    if (limits.connectsPerSecond() > 0 && !rate.admits(client, limits.connectsPerSecond())) {
+      return Optional.of(CloseReason.CONNECT_RATE);
+    }
     if (admitted.incrementAndGet() > limits.sessions()) {
       admitted.decrementAndGet();
       return Optional.of(CloseReason.SESSION_LIMIT);
     }
-    if (perClient.asMap().merge(client, 1, Integer::sum) > mostPerClient) {
+    if (increment(perClient, client) > most(limits.sessionsPerClient())) {
       release(client);
       return Optional.of(CloseReason.CLIENT_LIMIT);
     }
+    if (increment(silentPerClient, client) > most(limits.silentPerClient())) {
+      spoke(client);
+      release(client);
+      return Optional.of(CloseReason.SILENT_LIMIT);
+    }
     return Optional.empty();
+  }
+
+  private static int most(int limit) {
+    return limit == 0 ? Integer.MAX_VALUE : limit;
+  }
+
+  private static int increment(Cache<InetAddress, Integer> counts, InetAddress client) {
+    return counts.asMap().merge(client, 1, Integer::sum);
+  }
+
+  private static void decrement(Cache<InetAddress, Integer> counts, InetAddress client) {
+    counts.asMap().computeIfPresent(client, (address, count) -> count == 1 ? null : count - 1);
+  }
+
+  /** A session that was admitted has sent its first command, or never will. */
+  void spoke(InetAddress client) {
+    decrement(silentPerClient, client);
   }
 
   /** A session that was admitted gives its place back. */
   void release(InetAddress client) {
     admitted.decrementAndGet();
-    perClient.asMap().computeIfPresent(client, (address, count) -> count == 1 ? null : count - 1);
+    decrement(perClient, client);
   }
 
   /**
@@ -121,10 +147,18 @@ public final class SessionRegistry {
   /** What a limit says to somebody whom it refuses, for people. */
   String describe(CloseReason limit) {
     GatewayConfig.Limits limits = live.get().limits();
-    return limit == CloseReason.CLIENT_LIMIT
-        ? "this address has limits.sessionsPerClient, %d, connections"
-            .formatted(limits.sessionsPerClient())
-        : "limits.sessions, %d, clients are connected".formatted(limits.sessions());
+    return switch (limit) {
+      case CLIENT_LIMIT ->
+          "this address has limits.sessionsPerClient, %d, connections"
+              .formatted(limits.sessionsPerClient());
+      case SILENT_LIMIT ->
+          "of this address, limits.silentPerClient, %d, connections have sent no command yet"
+              .formatted(limits.silentPerClient());
+      case CONNECT_RATE ->
+          "this address connects more often than limits.connectsPerSecond, %d"
+              .formatted(limits.connectsPerSecond());
+      default -> "limits.sessions, %d, clients are connected".formatted(limits.sessions());
+    };
   }
 
   /** Watches over a session until it is forgotten; from now on its deadlines count. */

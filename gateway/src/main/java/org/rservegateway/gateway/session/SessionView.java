@@ -6,6 +6,8 @@ package org.rservegateway.gateway.session;
  *
  * @param id the session's name, which no other one of this gateway has
  * @param client its address and port
+ * @param user that it has proved to be, by its login or certificate; empty if none
+ * @param tls whether it speaks TLS
  * @param node of its R session; empty if it has none
  * @param processId of its R process; 0 if it has none, or if that is unknown
  * @param state arrived, greeted, queued, busy, idle, finishing, expired
@@ -19,6 +21,8 @@ package org.rservegateway.gateway.session;
 public record SessionView(
     long id,
     String client,
+    String user,
+    boolean tls,
     String node,
     long processId,
     String state,

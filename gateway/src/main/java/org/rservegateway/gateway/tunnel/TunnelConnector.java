@@ -38,7 +38,6 @@ import org.rservegateway.wire.TunnelProtocol;
 public final class TunnelConnector {
 
   private static final int HTTP_RESPONSE_BYTES = 16 * 1024;
-  private static final int HTTP_PORT = 80;
   private static final double AGE_JITTER = 0.2;
 
   /** Enough for a fast link, little enough for thousands of slow readers. */
@@ -48,15 +47,18 @@ public final class TunnelConnector {
   private final EventLoops eventLoops;
   private final Supplier<GatewayConfig> live;
   private final AddressResolverGroup<InetSocketAddress> resolvers;
+  private final ProxyTls proxyTls;
 
   /** A connector to the proxy that {@code tunnel.proxy} names when a tunnel is opened. */
   public TunnelConnector(
       EventLoops eventLoops,
       Supplier<GatewayConfig> live,
-      AddressResolverGroup<InetSocketAddress> resolvers) {
+      AddressResolverGroup<InetSocketAddress> resolvers,
+      ProxyTls proxyTls) {
     this.eventLoops = eventLoops;
     this.live = live;
     this.resolvers = resolvers;
+    this.proxyTls = proxyTls;
   }
 
   /** A tunnel to {@code node} that is being opened. */
@@ -65,7 +67,6 @@ public final class TunnelConnector {
     EventLoop loop = eventLoops.next();
     Tunnel tunnel = new Tunnel(node, loop, observer, expiry());
     URI proxy = config.proxy();
-    int port = proxy.getPort() < 0 ? HTTP_PORT : proxy.getPort();
     ChannelFuture connect =
         new Bootstrap()
             .group(loop)
@@ -81,10 +82,11 @@ public final class TunnelConnector {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel channel) {
+                    proxyTls.addTo(channel);
                     buildPipeline(channel.pipeline(), tunnel, config);
                   }
                 })
-            .connect(proxy.getHost(), port);
+            .connect(proxy.getHost(), config.proxyPort());
     connect.addListener(
         future -> {
           if (!future.isSuccess()) {
@@ -123,8 +125,8 @@ public final class TunnelConnector {
 
   private static WebSocketClientProtocolConfig protocol(Node node, GatewayConfig.Tunnel config) {
     HttpHeaders headers = new DefaultHttpHeaders();
-    if (!config.token().value().isEmpty()) {
-      headers.set(TunnelProtocol.TOKEN_HEADER, "Bearer " + config.token().value());
+    if (!config.bearer().value().isEmpty()) {
+      headers.set(TunnelProtocol.TOKEN_HEADER, "Bearer " + config.bearer().value());
     }
     return WebSocketClientProtocolConfig.newBuilder()
         .webSocketUri(config.proxy().resolve(node.tunnelPath()))

@@ -65,6 +65,30 @@ class ConfigLoaderTest {
     assertThat(config.limits().packet()).hasToString(text);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          listen: {plain: false} | listen.plain = "false" | nothing would listen
+          listen: {plain: maybe} | listen.plain = "maybe" | must be true or false
+          listen: {tls: {key: k.pem}} | listen.tls.key | needs listen.tls.certificate
+          listen: {tls: {certificate: c.pem}} | listen.tls.key | the certificate's private key
+          listen: {tls: {certificate: /no/c, key: k}} | listen.tls.certificate | there is no such file
+          listen: {tls: {protocols: [SSLv3]}} | listen.tls.protocols | TLSv1.2, TLSv1.3
+          listen: {tls: {clientNames: [a]}} | listen.tls.clientNames | needs listen.tls.clientCa
+          listen: {proxyProtocolFrom: [10.0.0.0/33]} | listen.proxyProtocolFrom | "10.0.0.0/33" is none
+          listen: {proxyProtocolFrom: [localhost]} | listen.proxyProtocolFrom | "localhost" is none
+          auth: {users: /no/users} | auth.users | there is no such file
+          auth: {crypt: true} | auth.crypt | needs auth.users
+          tunnel: {tls: {ca: /no/ca}} | tunnel.tls.ca | https://
+          tunnel: {proxy: 'https://p', tls: {key: k}} | tunnel.tls.certificate | must be given
+          tunnel: {tokenFile: /no/token} | tunnel.tokenFile | there is none
+          """)
+  void whatIsWrongWithAccessIsSaid(String yaml, String setting, String rule) throws Exception {
+    assertThat(refused(yaml)).message().contains(setting).contains(rule);
+  }
+
   @Test
   void withoutFileAndVariablesTheDefaultsHold() throws ConfigException {
     GatewayConfig config = ConfigLoader.load(Optional.empty(), NO_VARIABLES);
@@ -73,7 +97,22 @@ class ConfigLoaderTest {
         .isEqualTo(
             new GatewayConfig(
                 new GatewayConfig.Listen(
-                    "127.0.0.1", 6311, 1024, Duration.ofMinutes(1), Duration.ofSeconds(15), 4),
+                    "127.0.0.1",
+                    6311,
+                    true,
+                    1024,
+                    Duration.ofMinutes(1),
+                    Duration.ofSeconds(15),
+                    4,
+                    AddressRanges.parse("[]"),
+                    new GatewayConfig.Tls(
+                        6312,
+                        "",
+                        "",
+                        "",
+                        new TextList(List.of()),
+                        new TextList(List.of("TLSv1.2", "TLSv1.3")))),
+                new GatewayConfig.Auth("", false, false),
                 new GatewayConfig.Timeouts(
                     Duration.ofMinutes(1),
                     Duration.ofSeconds(30),
@@ -82,7 +121,7 @@ class ConfigLoaderTest {
                     Duration.ofDays(1),
                     Duration.ofMinutes(1),
                     Duration.ofSeconds(10)),
-                new GatewayConfig.Limits(10_000, 0, 1000, new ByteSize(256L << 20)),
+                new GatewayConfig.Limits(10_000, 0, 0, 0, 1000, new ByteSize(256L << 20)),
                 new GatewayConfig.Commands(
                     new CommandNames(
                         Set.of(
@@ -95,12 +134,14 @@ class ConfigLoaderTest {
                 new GatewayConfig.Tunnel(
                     URI.create("http://127.0.0.1:8080"),
                     new Secret(""),
+                    SecretFile.read(""),
                     Duration.ofSeconds(5),
                     Duration.ofSeconds(15),
                     Duration.ofSeconds(2),
                     Duration.ofSeconds(15),
-                    Duration.ofSeconds(45)),
-                new GatewayConfig.Admin("127.0.0.1", 9311, new Secret("")),
+                    Duration.ofSeconds(45),
+                    new GatewayConfig.TunnelTls("", "", "")),
+                new GatewayConfig.Admin("127.0.0.1", 9311, new Secret(""), SecretFile.read("")),
                 new GatewayConfig.Log(LogFormat.TEXT),
                 0));
     assertThat(config).isEqualTo(GatewayConfig.defaults());
@@ -249,7 +290,7 @@ class ConfigLoaderTest {
           POOL_WARM             | 51         | at most pool.maxSessionsPerNode, which is 50
           POOL_MAXSESSIONSPERNODE | 0        | from 1 to 1000
           POOL_MAXSESSIONSPERNODE | 1001     | from 1 to 1000
-          TUNNEL_PROXY          | https://h  | must be http://HOST
+          TUNNEL_PROXY          | ftp://h    | must be http://HOST
           TUNNEL_PROXY          | h:8080     | must be http://HOST
           TUNNEL_PROXY          | http:///   | must be
           TUNNEL_PROXY          | http://h:0 | must be http://HOST

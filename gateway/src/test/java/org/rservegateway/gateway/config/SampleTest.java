@@ -30,15 +30,22 @@ class SampleTest {
     List<String> lines = Files.readAllLines(SAMPLE);
 
     for (Setting setting : settings.all()) {
-      int dot = setting.path().lastIndexOf('.');
+      List<String> names = List.of(setting.path().split("\\.", -1));
       String text = setting.defaultText().isEmpty() ? "\"\"" : setting.defaultText();
-      String line = (dot < 0 ? "" : "  ") + setting.path().substring(dot + 1) + ": " + text;
-      int section = dot < 0 ? 0 : lines.indexOf(setting.path().substring(0, dot) + ":");
+      String line = indented(names, names.size() - 1) + " " + text;
+      int section = 0;
+      for (int level = 0; level < names.size() - 1; level++) {
+        section += lines.subList(section, lines.size()).indexOf(indented(names, level));
+      }
       int at = section + lines.subList(section, lines.size()).indexOf(line);
 
       assertThat(at).as("%s: \"%s\"", setting.path(), line).isGreaterThan(section);
       assertThat(lines.get(at - 1)).as("above %s", setting.path()).matches(" *# .+");
     }
+  }
+
+  private static String indented(List<String> names, int level) {
+    return "  ".repeat(level) + names.get(level) + ":";
   }
 
   @Test

@@ -14,16 +14,21 @@ final class RClient {
 
   /** Runs R code that finds its connection in {@code c}, and returns what it printed. */
   static String run(int port, Path directory, String code) throws Exception {
+    return run("RS.connect('127.0.0.1', %dL)".formatted(port), directory, code);
+  }
+
+  /** The same with a connection of the caller's making. */
+  static String run(String connect, Path directory, String code) throws Exception {
     Path script = directory.resolve("client.R");
     Files.writeString(
         script,
         """
         library(RSclient)
-        c <- RS.connect("127.0.0.1", %dL)
+        c <- %s
         %s
         invisible(RS.close(c))
         """
-            .formatted(port, code));
+            .formatted(connect, code));
     ManagedProcess client =
         ManagedProcess.start(
             directory.resolve("output"), Map.of(), List.of("Rscript", script.toString()));

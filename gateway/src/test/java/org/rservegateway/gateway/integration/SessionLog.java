@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 /** What the gateway in this JVM logs of sessions, from now on until this is closed. */
 final class SessionLog implements AutoCloseable {
 
-  private final Logger logger = (Logger) LoggerFactory.getLogger(ClientSession.class);
+  private final Logger logger;
   private final List<ILoggingEvent> events = new CopyOnWriteArrayList<>();
   private final AppenderBase<ILoggingEvent> appender =
       new AppenderBase<>() {
@@ -25,6 +25,21 @@ final class SessionLog implements AutoCloseable {
       };
 
   SessionLog() {
+    this(ClientSession.class.getName());
+  }
+
+  /** What the gateway logs of the connections that it turns away. */
+  static SessionLog ofClients() {
+    return new SessionLog("org.rservegateway.gateway.client");
+  }
+
+  /** What the gateway logs, all of it. */
+  static SessionLog ofEverything() {
+    return new SessionLog("org.rservegateway");
+  }
+
+  private SessionLog(String name) {
+    logger = (Logger) LoggerFactory.getLogger(name);
     appender.setContext(logger.getLoggerContext());
     appender.start();
     logger.addAppender(appender);
@@ -35,6 +50,15 @@ final class SessionLog implements AutoCloseable {
     return await("session ended: " + reason)
         .atMost(TestCluster.PATIENCE)
         .until(() -> find("session ended: " + reason), line -> !line.isEmpty());
+  }
+
+  /** Waits for a line with this text, and returns it. */
+  String awaitLine(String text) {
+    return await(text)
+        .atMost(TestCluster.PATIENCE)
+        .until(
+            () -> lines().stream().filter(line -> line.contains(text)).findFirst().orElse(""),
+            line -> !line.isEmpty());
   }
 
   private String find(String start) {

@@ -51,8 +51,8 @@ final class TestCluster implements AutoCloseable {
   }
 
   /**
-   * A cluster that can serve; {@code settings} are the gateway's and nginx's, as environment
-   * variables.
+   * A cluster that can serve; {@code settings} are the gateway's, nginx's and the node-tunnels', as
+   * environment variables.
    */
   static TestCluster start(int nodes, Map<String, String> settings) throws Exception {
     return start(nodes, settings, "paranoid", "");
@@ -65,20 +65,43 @@ final class TestCluster implements AutoCloseable {
   static TestCluster start(
       int nodes, Map<String, String> settings, String leakDetection, String rserveLines)
       throws Exception {
+    TestCluster cluster = launch(nodes, settings, leakDetection, rserveLines);
+    try {
+      cluster.awaitReady();
+      return cluster;
+    } catch (Exception | AssertionError e) {
+      cluster.close();
+      throw e;
+    }
+  }
+
+  /** A cluster that may never be able to serve. */
+  static TestCluster startUnready(int nodes, Map<String, String> settings) throws Exception {
+    return launch(nodes, settings, "simple", "");
+  }
+
+  private static TestCluster launch(
+      int nodes, Map<String, String> settings, String leakDetection, String rserveLines)
+      throws Exception {
     TestCluster cluster = new TestCluster(leakDetection, rserveLines);
     try {
-      for (int i = 1; i <= nodes; i++) {
-        cluster.newNode("node" + i);
-      }
       cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://127.0.0.1:" + cluster.nginxPort);
       cluster.environment.put("RCLOUD_TUNNEL_TOKEN", TOKEN);
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
       cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
       cluster.environment.putAll(settings);
+      if (settings.containsKey("RCLOUD_TUNNEL_TOKENFILE")) {
+        cluster.environment.remove("RCLOUD_TUNNEL_TOKEN");
+      }
+      if (settings.containsKey("NGINX_TLS_CERTIFICATE")) {
+        cluster.environment.put("RCLOUD_TUNNEL_PROXY", "https://localhost:" + cluster.nginxPort);
+      }
+      for (int i = 1; i <= nodes; i++) {
+        cluster.newNode("node" + i);
+      }
       cluster.startNginx();
       cluster.startGateway();
-      cluster.awaitReady();
       return cluster;
     } catch (Exception | AssertionError e) {
       cluster.close();
@@ -97,7 +120,9 @@ final class TestCluster implements AutoCloseable {
   }
 
   private TestNode newNode(String name) throws IOException {
-    TestNode node = new TestNode(name, directory, TOKEN, leakDetection, rserveLines);
+    TestNode node =
+        new TestNode(
+            name, directory, TOKEN, leakDetection, rserveLines, settingsWith("NODE_TUNNEL_"));
     nodes.add(node);
     everyNode.add(node);
     return node;
@@ -110,6 +135,12 @@ final class TestCluster implements AutoCloseable {
             directory.resolve("nginx.log"),
             Map.of(),
             List.of(nginxProgram(), "-e", "stderr", "-c", nginxDirectory() + "/nginx.conf"));
+  }
+
+  private Map<String, String> settingsWith(String prefix) {
+    Map<String, String> found = new HashMap<>(environment);
+    found.keySet().removeIf(name -> !name.startsWith(prefix));
+    return found;
   }
 
   private static String nginxProgram() {
@@ -136,12 +167,7 @@ final class TestCluster implements AutoCloseable {
                 nginxDirectory().toString(),
                 "NGINX_PORT",
                 String.valueOf(nginxPort)));
-    environment.forEach(
-        (name, value) -> {
-          if (name.startsWith("NGINX_")) {
-            render.environment().put(name, value);
-          }
-        });
+    render.environment().putAll(settingsWith("NGINX_"));
     assertThat(render.start().waitFor()).as("config/nginx/render").isZero();
   }
 
@@ -217,6 +243,10 @@ final class TestCluster implements AutoCloseable {
 
   int port() {
     return gateway.address().getPort();
+  }
+
+  int tlsPort() {
+    return gateway.tlsAddress().getPort();
   }
 
   URI adminUri(String path) {

@@ -3,6 +3,7 @@ package org.rservegateway.gateway.integration;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -25,13 +26,26 @@ final class TestNode implements AutoCloseable {
   private final String token;
   private final String leakDetection;
   private final String rserveLines;
+  private final Map<String, String> settings;
   private final int rservePort = FreePorts.next();
   private final int tunnelPort = FreePorts.next();
   private ManagedProcess rserve;
   private ManagedProcess nodeTunnel;
 
-  TestNode(String name, Path parent, String token, String leakDetection, String rserveLines)
+  /**
+   * Starts both.
+   *
+   * @param settings further ones of the node-tunnel's, as environment variables
+   */
+  TestNode(
+      String name,
+      Path parent,
+      String token,
+      String leakDetection,
+      String rserveLines,
+      Map<String, String> settings)
       throws IOException {
+    this.settings = settings;
     this.rserveLines = rserveLines;
     this.leakDetection = leakDetection;
     this.name = name;
@@ -69,25 +83,27 @@ final class TestNode implements AutoCloseable {
     nodeTunnel =
         ManagedProcess.start(
             directory.resolve("node-tunnel.log"),
-            Map.of(
-                "NODE_NAME",
-                name,
-                "NODE_TUNNEL_PORT",
-                String.valueOf(tunnelPort),
-                "RSERVE_PORT",
-                String.valueOf(rservePort),
-                "NODE_TUNNEL_STATE_DIR",
-                directory.resolve("tunnel").toString(),
-                "RSERVE_WORK_DIR",
-                directory.resolve("work").toString(),
-                "TUNNEL_TOKEN",
-                token),
+            environment(),
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Dio.netty.leakDetection.level=" + leakDetection,
                 "-Xmx128m",
                 "-jar",
                 NODE_TUNNEL_JAR.toString()));
+  }
+
+  private Map<String, String> environment() {
+    Map<String, String> environment = new HashMap<>();
+    environment.put("NODE_NAME", name);
+    environment.put("NODE_TUNNEL_PORT", String.valueOf(tunnelPort));
+    environment.put("RSERVE_PORT", String.valueOf(rservePort));
+    environment.put("NODE_TUNNEL_STATE_DIR", directory.resolve("tunnel").toString());
+    environment.put("RSERVE_WORK_DIR", directory.resolve("work").toString());
+    if (!settings.containsKey("NODE_TUNNEL_TOKEN_FILE")) {
+      environment.put("TUNNEL_TOKEN", token);
+    }
+    environment.putAll(settings);
+    return environment;
   }
 
   String name() {

@@ -1,0 +1,8 @@
+package org.rservegateway.gateway.client;
+
+import io.netty.channel.Channel;
+
+/** What comes next on a client's connection; called on its event loop, once. */
+interface ClientStep {
+  void begin(Channel client);
+}

@@ -1,0 +1,64 @@
+package org.rservegateway.gateway.session;
+
+import java.net.InetAddress;
+import java.util.Optional;
+
+/** One session's place among those that {@code limits} allow; it belongs to that session alone. */
+final class Place {
+
+  private enum Kind {
+    NONE,
+    SILENT,
+    SPEAKING,
+    REFUSED
+  }
+
+  private final SessionRegistry registry;
+  private final InetAddress host;
+  private Kind kind = Kind.NONE;
+
+  Place(SessionRegistry registry, InetAddress host) {
+    this.registry = registry;
+    this.host = host;
+  }
+
+  /** Takes it, if there is one; else which limit is reached. */
+  Optional<CloseReason> take() {
+    Optional<CloseReason> limit = registry.admit(host);
+    if (limit.isEmpty()) {
+      kind = Kind.SILENT;
+    }
+    return limit;
+  }
+
+  /** Takes one of the few that are for those who wait to hear why they were refused. */
+  boolean takeAsRefused() {
+    boolean taken = registry.keepRefused();
+    if (taken) {
+      kind = Kind.REFUSED;
+    }
+    return taken;
+  }
+
+  /** The first command has come. */
+  void spoke() {
+    if (kind == Kind.SILENT) {
+      registry.spoke(host);
+      kind = Kind.SPEAKING;
+    }
+  }
+
+  /** Gives it back; once more does nothing. */
+  void leave() {
+    switch (kind) {
+      case SILENT -> {
+        registry.spoke(host);
+        registry.release(host);
+      }
+      case SPEAKING -> registry.release(host);
+      case REFUSED -> registry.releaseRefused();
+      case NONE -> {}
+    }
+    kind = Kind.NONE;
+  }
+}

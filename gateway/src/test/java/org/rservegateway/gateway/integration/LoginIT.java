@@ -1,0 +1,125 @@
+package org.rservegateway.gateway.integration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import at.favre.lib.crypto.bcrypt.BCrypt;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rosuda.REngine.Rserve.RConnection;
+import org.rosuda.REngine.Rserve.RserveException;
+
+/** Clients that have to log in at the gateway. */
+class LoginIT {
+
+  private static final int AUTH_FAILED = 0x41;
+
+  @TempDir private static Path directory;
+  private static Path users;
+  private static TestCluster plain;
+
+  @BeforeAll
+  static void start() throws Exception {
+    users = directory.resolve("users");
+    Files.writeString(
+        users,
+        "# who may\nada:%s\ngrace:{plain}hopper\n"
+            .formatted(BCrypt.withDefaults().hashToString(5, "lovelace".toCharArray())));
+    plain =
+        TestCluster.start(
+            1,
+            Map.of("RCLOUD_AUTH_USERS", users.toString(), "RCLOUD_AUTH_PLAINWITHOUTTLS", "true"));
+  }
+
+  @AfterEach
+  void everySessionEnds() {
+    plain.awaitQuiet();
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    if (plain != null) {
+      plain.close();
+    }
+  }
+
+  @Test
+  void rEngineLogsInAndItsNameIsInTheLog() throws Exception {
+    try (SessionLog log = new SessionLog()) {
+      RConnection connection = new RConnection("127.0.0.1", plain.port());
+      assertThat(connection.needLogin()).isTrue();
+      connection.login("ada", "lovelace");
+      assertThat(connection.eval("sum(1:10)").asDouble()).isEqualTo(55);
+      connection.close();
+      assertThat(log.awaitEnd("client gone")).contains("user=ada");
+    }
+  }
+
+  @Test
+  void aWrongPasswordIsRefused() throws Exception {
+    try (SessionLog log = SessionLog.ofClients()) {
+      RConnection connection = new RConnection("127.0.0.1", plain.port());
+      assertThatThrownBy(() -> connection.login("ada", "byron"))
+          .isInstanceOf(RserveException.class)
+          .extracting(e -> ((RserveException) e).getRequestReturnCode())
+          .isEqualTo(AUTH_FAILED);
+      assertThat(log.awaitLine("login")).contains("\"ada\"").doesNotContain("byron");
+    }
+  }
+
+  @Test
+  void nothingPassesBeforeALogin() throws Exception {
+    try (RawClient client = new RawClient(plain.port())) {
+      client.send("file.create('/tmp/never')");
+      RawClient.Answer answer = client.receive();
+      assertThat(answer.error()).isEqualTo(AUTH_FAILED);
+      assertThat(answer.text()).contains("no login, but eval");
+      assertThat(client.isClosed()).isTrue();
+    }
+  }
+
+  @Test
+  void aUserWhoIsAddedMayLogInWithoutARestart() throws Exception {
+    Files.writeString(users, Files.readString(users) + "new:{plain}comer\n");
+    await()
+        .atMost(TestCluster.PATIENCE)
+        .ignoreExceptions() // until the file has been read again
+        .untilAsserted(
+            () -> {
+              RConnection connection = new RConnection("127.0.0.1", plain.port());
+              connection.login("new", "comer");
+              connection.close();
+            });
+  }
+
+  @Test
+  void theChallengeIsAnsweredByThoseWhosePasswordIsKnown() throws Exception {
+    try (TestCluster crypt =
+        TestCluster.start(
+            1, Map.of("RCLOUD_AUTH_USERS", users.toString(), "RCLOUD_AUTH_CRYPT", "true"))) {
+      RConnection connection = new RConnection("127.0.0.1", crypt.port());
+      connection.login("grace", "hopper");
+      assertThat(connection.eval("1+1").asDouble()).isEqualTo(2);
+      connection.close();
+
+      RConnection wrong = new RConnection("127.0.0.1", crypt.port());
+      assertThatThrownBy(() -> wrong.login("grace", "murray")).isInstanceOf(RserveException.class);
+    }
+  }
+
+  @Test
+  void withoutTlsNoPasswordIsTaken() throws Exception {
+    try (TestCluster strict = TestCluster.start(1, Map.of("RCLOUD_AUTH_USERS", users.toString()));
+        RawClient client = new RawClient(strict.port())) {
+      client.send("1");
+      assertThat(client.receive().text()).contains("auth.plainWithoutTls");
+    }
+  }
+}
