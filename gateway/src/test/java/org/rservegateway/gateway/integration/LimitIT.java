@@ -82,6 +82,48 @@ class LimitIT {
     }
   }
 
+  @Test
+  void anAddressMayHaveOnlySoManyConnectionsThatSayNothing() throws Exception {
+    Map<String, String> settings = Map.of("RCLOUD_LIMITS_SILENTPERCLIENT", "1");
+    try (TestCluster cluster = TestCluster.start(1, settings);
+        SessionLog log = new SessionLog();
+        RawClient speaking = new RawClient(cluster.port())) {
+      assertThat(speaking.eval("1+1").asDouble()).isEqualTo(2);
+      RawClient silent = new RawClient(cluster.port());
+      assertRefused(cluster, "limits.silentPerClient, 1, connections have sent no command yet");
+      log.awaitEnd("silent limit");
+      try (RawClient other = RawClient.from("127.0.0.2", cluster.port())) {
+        assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
+      }
+
+      assertThat(silent.eval("1+1").asDouble()).isEqualTo(2);
+      awaitServed(cluster);
+      silent.close();
+    }
+  }
+
+  @Test
+  void anAddressMayConnectOnlySoOften() throws Exception {
+    Map<String, String> settings = Map.of("RCLOUD_LIMITS_CONNECTSPERSECOND", "1");
+    try (TestCluster cluster = TestCluster.start(1, settings);
+        SessionLog log = new SessionLog()) {
+      for (int i = 0; i < 10; i++) {
+        try (RawClient client = new RawClient(cluster.port())) {
+          assertThat(client.eval("1+1").isOk()).isTrue();
+        }
+      }
+      // It fills by one a second: of these, some are too many.
+      for (int i = 0; i < 5; i++) {
+        new RawClient(cluster.port()).close();
+      }
+      log.awaitEnd("connect rate");
+      try (RawClient other = RawClient.from("127.0.0.2", cluster.port())) {
+        assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
+      }
+      awaitServed(cluster);
+    }
+  }
+
   private static void assertRefused(TestCluster cluster, String text) throws IOException {
     try (RawClient refused = new RawClient(cluster.port())) {
       RawClient.Answer answer = refused.eval("1+1");

@@ -79,6 +79,14 @@ final class Tasks {
     }
     tasks.add(
         new Task(
+            "resident memory with 1,000 sessions",
+            true,
+            Tasks::memory,
+            List.of(
+                Column.figure("MiB each", "%.0f"), Column.figure("sessions that have R", "%.0f")),
+            false));
+    tasks.add(
+        new Task(
             "idle connections",
             true,
             Tasks::idle,
@@ -94,14 +102,6 @@ final class Tasks {
             true,
             this::besideOthers,
             List.of(Column.P50, Column.P99, Column.CPU),
-            false));
-    tasks.add(
-        new Task(
-            "resident memory with 1,000 sessions",
-            true,
-            Tasks::memory,
-            List.of(
-                Column.figure("MiB each", "%.0f"), Column.figure("sessions that have R", "%.0f")),
             false));
     return tasks;
   }
