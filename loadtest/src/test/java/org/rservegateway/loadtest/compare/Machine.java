@@ -15,7 +15,6 @@ final class Machine {
   private static final int SOFT_INTERRUPTS = 7;
   private static final int IDLE = 4;
   private static final int WAITING = 5;
-  private static final int KIB = 1024;
 
   private Machine() {}
 
@@ -33,14 +32,6 @@ final class Machine {
     var system =
         (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     return system.getProcessCpuTime() / 1e9;
-  }
-
-  /** Memory that programs could still get. */
-  static double availableBytes() {
-    return lines("/proc/meminfo").stream()
-        .filter(line -> line.startsWith("MemAvailable:"))
-        .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) * KIB)
-        .sum();
   }
 
   /** For the head of the tables: how many processors, and which. */

@@ -61,10 +61,23 @@ final class Processes {
     return (Long.parseLong(fields[USER_TIME]) + Long.parseLong(fields[SYSTEM_TIME])) / TICKS;
   }
 
+  /** Bytes of R sessions, of what several share their part only. */
+  static double proportionalBytesOfChildren(List<Long> rserves) {
+    return rserves.stream()
+        .flatMap(id -> ProcessHandle.of(id).stream())
+        .flatMap(ProcessHandle::children)
+        .mapToDouble(process -> bytes(process.pid(), "smaps_rollup", "Pss:"))
+        .sum();
+  }
+
   private static double residentBytes(long id) {
-    return read(id, "status")
+    return bytes(id, "status", "VmRSS:");
+  }
+
+  private static double bytes(long id, String file, String field) {
+    return read(id, file)
         .lines()
-        .filter(line -> line.startsWith("VmRSS:"))
+        .filter(line -> line.startsWith(field))
         .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")) * KIB)
         .sum();
   }

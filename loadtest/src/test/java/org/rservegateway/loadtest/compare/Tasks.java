@@ -93,7 +93,7 @@ final class Tasks {
             List.of(
                 Column.figure("connections", "%.0f"),
                 Column.figure("R processes", "%.0f"),
-                Column.figure("KiB of memory each", "%.1f"),
+                Column.figure("KiB of R each", "%.1f"),
                 Column.figure("KiB of its own programs each", "%.1f")),
             false));
     tasks.add(
@@ -129,9 +129,9 @@ final class Tasks {
   private static Map<String, Result> idle(List<Target> targets) {
     Map<String, Result> results = new LinkedHashMap<>();
     for (Target target : targets) {
-      double available = Machine.availableBytes();
-      double own = Processes.total(Processes.residentBytes(target));
       long children = Processes.settledChildren(target.rserves);
+      double r = Processes.proportionalBytesOfChildren(target.rserves);
+      double own = Processes.total(Processes.residentBytes(target));
       try (IdleClients clients = new IdleClients(target, target.idle)) {
         Result result = new Work(target).nothing();
         double open = Math.max(1, clients.count());
@@ -143,8 +143,8 @@ final class Tasks {
                     (double) clients.count(),
                     "R processes",
                     (double) Processes.settledChildren(target.rserves) - children,
-                    "KiB of memory each",
-                    (available - Machine.availableBytes()) / open / 1024,
+                    "KiB of R each",
+                    (Processes.proportionalBytesOfChildren(target.rserves) - r) / open / 1024,
                     "KiB of its own programs each",
                     (Processes.total(Processes.residentBytes(target)) - own) / open / 1024)));
       }
