@@ -102,7 +102,8 @@ public final class Gateway implements AutoCloseable {
     dispatcher = new SessionDispatcher(live, connector::open, System::nanoTime);
     sessions = SessionContext.of(live, dispatcher, meters, System::nanoTime);
     discovery = new NodeDiscovery(eventLoops, live, resolvers, dispatcher, proxyTls);
-    gatewayMeters = new GatewayMeters(meters, eventLoops, this::sessions, dispatcher);
+    gatewayMeters =
+        new GatewayMeters(meters, eventLoops, this::sessions, dispatcher, sessions.memory()::held);
     rates = new Rates(sessions.meters()::totals, System::nanoTime);
     ClientListener listening = null;
     try {
@@ -173,6 +174,7 @@ public final class Gateway implements AutoCloseable {
       gatewayMeters.measureLag();
       rates.sample();
       sessions.registry().expireDue();
+      sessions.memory().check(sessions.registry().all());
       dispatcher.maintain();
       if (phase.get() == Phase.DRAINING && isDrained()) {
         // Not here: it waits for this very event loop.

@@ -1,9 +1,12 @@
 package org.rservegateway.gateway.cli;
 
 import ch.qos.logback.classic.LoggerContext;
+import io.netty.util.NetUtil;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -15,6 +18,7 @@ import org.rservegateway.gateway.auth.UsersException;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.ConfigSource;
+import org.rservegateway.gateway.config.GatewayConfig;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -107,11 +111,36 @@ public final class Main implements Callable<Integer> {
   }
 
   @Command(name = "check-config", description = "Says what is wrong with a configuration file.")
-  int checkConfig(@Parameters(paramLabel = "FILE") Path file) {
+  int checkConfig(
+      @Parameters(paramLabel = "FILE") Path file,
+      @Option(
+              names = "--client",
+              paramLabel = "ADDRESS",
+              description = "Say which profile a client of this address gets.")
+          String client,
+      @Option(names = "--user", paramLabel = "NAME", description = "... with this name.")
+          String user,
+      @Option(names = "--tls", description = "... by TLS.") boolean tls) {
     try {
-      ConfigLoader.load(Optional.of(file), System.getenv());
-      System.out.println(file + ": all right");
+      GatewayConfig config = ConfigLoader.load(Optional.of(file), System.getenv());
+      if (client == null) {
+        System.out.println(file + ": all right");
+        return OK;
+      }
+      byte[] address = NetUtil.createByteArrayFromIpAddressString(client);
+      if (address == null) {
+        System.err.printf("--client: \"%s\" is no address%n", client);
+        return BAD_CONFIGURATION;
+      }
+      System.out.println(
+          config
+              .profiles()
+              .of(InetAddress.getByAddress(address), user == null ? "" : user, tls)
+              .map(profile -> "profile " + profile.name())
+              .orElse("no profile: the general settings"));
       return OK;
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException(e); // four or sixteen bytes are an address
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;

@@ -16,6 +16,7 @@ import org.rservegateway.gateway.auth.UsersException;
  * means.
  *
  * @param onClientGone what becomes of an evaluation whose client is gone
+ * @param profiles other settings for some of the clients
  * @param threads event loops; 0 chooses by the processors, see {@link #eventLoops}
  */
 public record GatewayConfig(
@@ -25,6 +26,7 @@ public record GatewayConfig(
     Limits limits,
     Commands commands,
     @Default("kill") OnClientGone onClientGone,
+    @Default("[]") Profiles profiles,
     Pool pool,
     Tunnel tunnel,
     Admin admin,
@@ -253,6 +255,7 @@ public record GatewayConfig(
    * @param connectsPerSecond of one address, ten times as many at once; 0 for any number
    * @param queue client sessions that wait for an R session
    * @param packet that a client may send; 0 for any size
+   * @param memory that sessions may hold together; beyond it they are slowed down; 0 for any
    */
   public record Limits(
       @Default("10000") int sessions,
@@ -260,7 +263,8 @@ public record GatewayConfig(
       @Default("0") int silentPerClient,
       @Default("0") int connectsPerSecond,
       @Default("1000") int queue,
-      @Default("256MiB") ByteSize packet) {
+      @Default("256MiB") ByteSize packet,
+      @Default("256MiB") ByteSize memory) {
 
     void check(Mistakes mistakes) {
       mistakes.refuseOutside(1, MAX_SESSIONS, sessions, "limits.sessions");

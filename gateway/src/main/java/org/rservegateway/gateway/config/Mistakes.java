@@ -23,6 +23,9 @@ final class Mistakes {
 
   /** Notes that the value of a setting breaks a rule. */
   void refuse(String path, String rule) {
+    if (!values.knows(path)) {
+      return; // a profile is judged here, which does not change that setting
+    }
     wrongSettings.add(path);
     found.add(new Mistake(path, values.shown(path), values.origin(path), rule));
   }
@@ -50,6 +53,15 @@ final class Mistakes {
             ? "must be at least " + least
             : "must be from " + least + " to " + most,
         path);
+  }
+
+  /** Notes the mistakes in a part, whose settings are called {@code prefix} and their name. */
+  void addAll(String prefix, Mistakes part) {
+    for (Mistake mistake : part.found) {
+      found.add(
+          new Mistake(
+              prefix + mistake.setting(), mistake.value(), mistake.origin(), mistake.rule()));
+    }
   }
 
   void throwIfAny() throws ConfigException {

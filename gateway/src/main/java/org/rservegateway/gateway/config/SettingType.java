@@ -53,6 +53,9 @@ public final class SettingType {
     if (type == SecretFile.class) {
       return SecretFile.read(text);
     }
+    if (type == Profiles.class) {
+      return Profiles.parse(text);
+    }
     if (type == AddressRanges.class) {
       return AddressRanges.parse(text);
     }

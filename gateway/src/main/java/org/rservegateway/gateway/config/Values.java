@@ -1,6 +1,8 @@
 package org.rservegateway.gateway.config;
 
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What each setting is set to and where that stands; what comes later counts. */
@@ -15,9 +17,32 @@ final class Values {
 
   private final Settings settings;
   private final Map<String, Value> values = new HashMap<>();
+  private final List<Values> profiles = new ArrayList<>();
 
   Values(Settings settings) {
     this.settings = settings;
+  }
+
+  /** What a profile sets, of which there may be several. */
+  Values addProfile() {
+    Values profile = new Values(Profile.SHAPE);
+    profiles.add(profile);
+    return profile;
+  }
+
+  /** What each profile sets, in their order. */
+  List<Values> profiles() {
+    return profiles;
+  }
+
+  /** Whether there is such a setting here. */
+  boolean knows(String path) {
+    return settings.at(path) != null;
+  }
+
+  /** Whether somebody has set it. */
+  boolean isSet(String path) {
+    return values.containsKey(path);
   }
 
   void set(String path, String text, String origin) {

@@ -113,6 +113,8 @@ final class YamlSource {
       mistakes.add(path, origin, "must be a value of its own, not a YAML alias");
     } else if (isNothing(parser)) {
       mistakes.add(path, origin, "has no value; without its line the default holds");
+    } else if (settings.at(path).type() == Profiles.class) {
+      profiles(parser, path, origin);
     } else if (parser.currentToken() == JsonToken.START_ARRAY
         && SettingType.isList(settings.at(path).type())) {
       listValue(parser, path, origin);
@@ -121,6 +123,26 @@ final class YamlSource {
       parser.skipChildren();
     } else {
       values.set(path, parser.getString(), origin);
+    }
+  }
+
+  private void profiles(JsonParser parser, String path, String origin) {
+    if (parser.currentToken() != JsonToken.START_ARRAY) {
+      mistakes.add(path, origin, "must be a list, each profile behind a dash");
+      parser.skipChildren();
+      return;
+    }
+    for (int i = 0; parser.nextToken() != JsonToken.END_ARRAY; i++) {
+      if (parser.currentToken() == JsonToken.START_OBJECT) {
+        Values profile = values.addProfile();
+        Mistakes own = new Mistakes(profile);
+        new YamlSource(file, Profile.SHAPE, profile, own).section(parser, "");
+        mistakes.addAll("%s[%d].".formatted(path, i), own);
+      } else {
+        mistakes.add(
+            "%s[%d]".formatted(path, i), origin, "must be a profile: its name, and what it sets");
+        parser.skipChildren();
+      }
     }
   }
 

@@ -71,6 +71,11 @@ public enum GatewayMeter {
       Kind.TIMER,
       "",
       "How much later than planned the event loops come to a task"),
+  HELD_BYTES(
+      "rserve.gateway.held.bytes",
+      Kind.GAUGE,
+      "",
+      "Bytes that one side has sent and the other has not taken yet, of all sessions"),
   DIRECT_MEMORY(
       "rserve.gateway.direct.memory", Kind.GAUGE, "", "Bytes of direct memory that buffers take");
 

@@ -35,7 +35,8 @@ public final class GatewayMeters {
       MeterRegistry registry,
       EventLoops eventLoops,
       Supplier<Collection<SessionView>> sessions,
-      SessionDispatcher dispatcher) {
+      SessionDispatcher dispatcher,
+      Supplier<Number> heldBytes) {
     this.eventLoops = eventLoops;
     this.sessions = sessions;
     this.dispatcher = dispatcher;
@@ -43,6 +44,7 @@ public final class GatewayMeters {
     tunnels = GatewayMeter.TUNNELS.gauges(registry);
     lag = GatewayMeter.EVENT_LOOP_LAG.timer(registry);
     GatewayMeter.QUEUE.gauge(registry, dispatcher::waiting);
+    GatewayMeter.HELD_BYTES.gauge(registry, heldBytes);
     GatewayMeter.DIRECT_MEMORY.gauge(registry, PlatformDependent::usedDirectMemory);
   }
 

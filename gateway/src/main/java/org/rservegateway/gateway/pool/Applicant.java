@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.pool;
 
+import java.util.List;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapGreeting;
 
@@ -8,6 +9,11 @@ public interface Applicant {
 
   /** Whether a greeting is all that it wants for now, if one is known that suits every session. */
   boolean wantsGreeting();
+
+  /** The names of the nodes on which alone it may have its R session; empty for all. */
+  default List<String> nodes() {
+    return List.of();
+  }
 
   /** The greeting is known; the applicant waits no more. */
   void greetingKnown(QapGreeting greeting);

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -458,15 +459,27 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
       return;
     }
     greeting().ifPresent(known -> greet(known, consequences));
-    while (!paused && !queue.isEmpty()) {
-      Tunnel tunnel = borrowFromLeastLoaded();
-      if (tunnel == null) {
-        break;
-      }
-      Applicant applicant = queue.removeFirst();
-      consequences.add(() -> applicant.assigned(tunnel));
+    if (!paused) {
+      serve(consequences);
     }
     openTunnels();
+  }
+
+  /**
+   * In order; whoever may have some nodes only lets those behind pass while none of these is free.
+   */
+  private void serve(List<Runnable> consequences) {
+    for (Iterator<Applicant> waiting = queue.iterator(); waiting.hasNext(); ) {
+      Applicant applicant = waiting.next();
+      List<String> only = applicant.nodes();
+      Tunnel tunnel = borrowFromLeastLoaded(only);
+      if (tunnel != null) {
+        waiting.remove();
+        consequences.add(() -> applicant.assigned(tunnel));
+      } else if (only.isEmpty()) {
+        return; // nothing is free at all
+      }
+    }
   }
 
   private void greet(QapGreeting known, List<Runnable> consequences) {
@@ -480,11 +493,12 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
         });
   }
 
-  private Tunnel borrowFromLeastLoaded() {
+  private Tunnel borrowFromLeastLoaded(List<String> only) {
     Node best = null;
     for (Node node : nodes.values()) {
       if (!node.isDraining()
           && pool.hasReady(node)
+          && (only.isEmpty() || only.contains(node.name()))
           && (best == null || LEAST_LOADED.compare(node, best) < 0)) {
         best = node;
       }
@@ -494,7 +508,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     }
     Tunnel tunnel = pool.borrow(best);
     if (tunnel == null) {
-      return borrowFromLeastLoaded(); // what seemed ready has just been lost; hasReady is false now
+      return borrowFromLeastLoaded(
+          only); // what seemed ready has just been lost; hasReady is false now
     }
     best.sessionBegan(++sessionsBegun);
     return tunnel;

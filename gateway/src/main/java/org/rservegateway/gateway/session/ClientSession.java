@@ -2,15 +2,18 @@ package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.config.OnClientGone;
+import org.rservegateway.gateway.config.Profile;
 import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
@@ -79,8 +82,10 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** Written on the event loop, read from anywhere. */
   private volatile SessionState state = new Arrived();
 
-  private ClientOrigin origin;
-  private Place place;
+  private final ClientOrigin origin;
+  private final String profile;
+  private final CommandPolicy policy;
+  private final Place place;
   private Fault fault;
   private boolean heardFrom;
   private boolean moving;
@@ -102,12 +107,43 @@ public final class ClientSession implements Applicant, RSessionListener {
     id = context.registry().nextId();
     origin = ClientOrigin.of(client);
     place = new Place(context.registry(), origin.host());
-    deadlines = new Deadlines(context.live(), now());
+    profile =
+        context
+            .config()
+            .profiles()
+            .of(origin.host(), origin.user(), origin.tls())
+            .map(Profile::name)
+            .orElse("");
+    policy = new CommandPolicy(this::config);
+    deadlines = new Deadlines(this::config, now());
   }
 
   /** Its name, which no other session of this gateway has. */
   public long id() {
     return id;
+  }
+
+  /**
+   * The settings that count for this client now. It keeps its profile, by its name; where that is
+   * gone, the general ones count.
+   */
+  private GatewayConfig config() {
+    GatewayConfig general = context.config();
+    return profile.isEmpty()
+        ? general
+        : general.profiles().named(profile).map(Profile::settings).orElse(general);
+  }
+
+  @Override
+  public List<String> nodes() {
+    return profile.isEmpty()
+        ? List.of()
+        : context
+            .config()
+            .profiles()
+            .named(profile)
+            .map(found -> found.nodes().texts())
+            .orElse(List.of());
   }
 
   private long now() {
@@ -118,9 +154,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** The client has connected: it gets the greeting, at once where that is known. */
   public void connected() {
-    origin = ClientOrigin.of(client);
-    place = new Place(context.registry(), origin.host());
-    Optional<CloseReason> limit = place.take();
+    Optional<CloseReason> limit = place.take(config().limits());
     if (limit.isPresent()) {
       refuse(limit.get());
       return;
@@ -131,7 +165,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** A client that is too many is greeted, so that its first command can be answered with why. */
   private void refuse(CloseReason limit) {
-    String text = context.registry().describe(limit);
+    String text = context.registry().describe(limit, config().limits());
     Optional<QapGreeting> greeting = dispatcher.greeting();
     if (greeting.isPresent() && place.takeAsRefused()) {
       write(greeting.get());
@@ -187,14 +221,12 @@ public final class ClientSession implements Applicant, RSessionListener {
       fault = new Fault(CloseReason.NOT_QAP1, describeJunk(header), header);
       return Verdict.STOP;
     }
-    if (!context.policy().allowsLength(header)) {
-      fault =
-          new Fault(CloseReason.PACKET_TOO_LARGE, context.policy().describeLength(header), header);
+    if (!policy.allowsLength(header)) {
+      fault = new Fault(CloseReason.PACKET_TOO_LARGE, policy.describeLength(header), header);
       return Verdict.STOP;
     }
     // The answer to a question of R's is no command, whatever word it begins with.
-    Optional<Refusal> refusal =
-        exchange.isAnswerOwed() ? Optional.empty() : context.policy().refusal(header);
+    Optional<Refusal> refusal = exchange.isAnswerOwed() ? Optional.empty() : policy.refusal(header);
     if (refusal.isPresent()) {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
@@ -241,13 +273,16 @@ public final class ClientSession implements Applicant, RSessionListener {
   public void clientSendCompleted() {
     if (state instanceof Bound bound) {
       bound.tunnel().flush();
+      if (context.memory().isTight()) {
+        readClientWhileItMayBe();
+      }
     }
   }
 
   /** The client reads again, or has stopped to. */
   public void clientWritabilityChanged() {
     if (state instanceof Bound bound) {
-      bound.tunnel().setReading(client.isWritable());
+      bound.tunnel().setReading(mayReadTunnel());
     }
     readClientWhileItMayBe();
   }
@@ -255,7 +290,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** The client's connection is gone. */
   public void clientGone() {
     boolean mayFinish =
-        context.config().onClientGone() == OnClientGone.FINISH
+        config().onClientGone() == OnClientGone.FINISH
             && exchange.isBusy()
             && !exchange.isAnswerOwed()
             && requests.isBetweenPackets();
@@ -308,11 +343,35 @@ public final class ClientSession implements Applicant, RSessionListener {
   private void readClientWhileItMayBe() {
     boolean mayBe =
         client.isWritable()
+            && !(context.memory().isTight() && bytesForR() > 0)
             && exchange.waitingRefusals() < MOST_WAITING_REFUSALS
             && (state instanceof Bound bound ? bound.tunnel().isWritable() : !held.isFull());
     if (state instanceof Bound || waits() || state instanceof Greeted) {
       client.config().setAutoRead(mayBe);
     }
+  }
+
+  private boolean mayReadTunnel() {
+    return client.isWritable() && !(context.memory().isTight() && bytesForClient() > 0);
+  }
+
+  private long bytesForClient() {
+    ChannelOutboundBuffer pending = client.unsafe().outboundBuffer();
+    return pending == null ? 0 : pending.totalPendingWriteBytes();
+  }
+
+  private long bytesForR() {
+    return state instanceof Bound bound ? bound.tunnel().pendingBytes() : held.size();
+  }
+
+  /** Bytes that wait here for the client, or for R; from any thread. */
+  long heldBytes() {
+    return bytesForClient() + bytesForR();
+  }
+
+  /** There is enough memory again, or not any more; from any thread. */
+  void memoryChanged() {
+    onEventLoop(this::clientWritabilityChanged);
   }
 
   // ---- time
@@ -359,7 +418,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private String describeTimeout(CloseReason reason) {
-    GatewayConfig.Timeouts timeouts = context.config().timeouts();
+    GatewayConfig.Timeouts timeouts = config().timeouts();
     return switch (reason) {
       case FIRST_COMMAND_TIMEOUT ->
           "no command within timeouts.firstCommand, " + text(timeouts.firstCommand());
@@ -529,7 +588,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       return;
     }
     client.write(bytes, client.voidPromise());
-    if (!client.isWritable()) {
+    if (!mayReadTunnel()) {
       bound.tunnel().setReading(false);
     }
   }
@@ -567,6 +626,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   @Override
   public void receiveCompleted() {
     client.flush();
+    if (context.memory().isTight() && state instanceof Bound bound) {
+      bound.tunnel().setReading(mayReadTunnel());
+    }
     readClientWhileItMayBe();
   }
 
@@ -621,6 +683,7 @@ public final class ClientSession implements Applicant, RSessionListener {
             : "",
         origin.user(),
         origin.tls(),
+        profile,
         bound == null ? "" : bound.rSession().node(),
         bound == null ? 0 : bound.rSession().processId(),
         name(seen, busy),
@@ -723,6 +786,7 @@ public final class ClientSession implements Applicant, RSessionListener {
         .addKeyValue("client", origin.address())
         .addKeyValue("user", origin.user())
         .addKeyValue("tls", origin.tls())
+        .addKeyValue("profile", profile)
         .addKeyValue("node", node)
         .addKeyValue("pid", process)
         .addKeyValue("lengthMillis", length)
@@ -735,7 +799,7 @@ public final class ClientSession implements Applicant, RSessionListener {
                 + " queued={}ms",
             reason.label(),
             text.isEmpty() ? "" : " (" + text + ")",
-            origin,
+            profile.isEmpty() ? origin : origin + " profile=" + profile,
             node,
             process,
             length,

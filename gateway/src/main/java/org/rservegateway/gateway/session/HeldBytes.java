@@ -27,6 +27,11 @@ final class HeldBytes {
     bytes += piece.readableBytes();
   }
 
+  /** How many bytes are kept; from any thread, where it may be a moment old. */
+  int size() {
+    return givenUp ? 0 : bytes;
+  }
+
   /** Whether no more should be read. */
   boolean isFull() {
     return bytes >= LIMIT;

@@ -2,6 +2,7 @@ package org.rservegateway.gateway.session;
 
 import java.net.InetAddress;
 import java.util.Optional;
+import org.rservegateway.gateway.config.GatewayConfig;
 
 /** One session's place among those that {@code limits} allow; it belongs to that session alone. */
 final class Place {
@@ -22,9 +23,9 @@ final class Place {
     this.host = host;
   }
 
-  /** Takes it, if there is one; else which limit is reached. */
-  Optional<CloseReason> take() {
-    Optional<CloseReason> limit = registry.admit(host);
+  /** Takes it, if {@code limits} leave one; else which of them is reached. */
+  Optional<CloseReason> take(GatewayConfig.Limits limits) {
+    Optional<CloseReason> limit = registry.admit(host, limits);
     if (limit.isEmpty()) {
       kind = Kind.SILENT;
     }

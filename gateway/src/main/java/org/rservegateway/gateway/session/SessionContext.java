@@ -16,8 +16,8 @@ public record SessionContext(
     Supplier<GatewayConfig> live,
     SessionDispatcher dispatcher,
     SessionRegistry registry,
-    CommandPolicy policy,
     SessionMeters meters,
+    MemoryGuard memory,
     SessionHistory history,
     LineLimits lines,
     LongSupplier nanoTime) {
@@ -36,9 +36,9 @@ public record SessionContext(
     return new SessionContext(
         live,
         dispatcher,
-        new SessionRegistry(live, nanoTime),
-        new CommandPolicy(live),
+        new SessionRegistry(nanoTime),
         new SessionMeters(meters),
+        new MemoryGuard(live),
         new SessionHistory(),
         new LineLimits(nanoTime),
         nanoTime);

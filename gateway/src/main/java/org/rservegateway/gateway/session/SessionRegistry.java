@@ -13,7 +13,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
-import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 
 /**
@@ -31,7 +30,6 @@ public final class SessionRegistry {
   /** Of those that were refused, so many are kept to be told why; more are closed at once. */
   private static final int MOST_REFUSED = 1_000;
 
-  private final Supplier<GatewayConfig> live;
   private final LongSupplier nanoTime;
   private final Cache<Long, ClientSession> sessions;
   private final Policy.VarExpiration<Long, ClientSession> expiration;
@@ -47,8 +45,7 @@ public final class SessionRegistry {
    *
    * @param nanoTime the clock, as {@link System#nanoTime}
    */
-  public SessionRegistry(Supplier<GatewayConfig> live, LongSupplier nanoTime) {
-    this.live = live;
+  public SessionRegistry(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
     rate = new ConnectRate(nanoTime);
     long origin = nanoTime.getAsLong();
@@ -80,10 +77,10 @@ public final class SessionRegistry {
   /**
    * Takes a session in, which has to {@link #release} its place.
    *
+   * @param limits that count for this client
    * @return which limit refuses it; empty if it has its place
    */
-  Optional<CloseReason> admit(InetAddress client) {
-    GatewayConfig.Limits limits = live.get().limits();
+  Optional<CloseReason> admit(InetAddress client, GatewayConfig.Limits limits) {
     if (limits.connectsPerSecond() > 0 && !rate.admits(client, limits.connectsPerSecond())) {
       return Optional.of(CloseReason.CONNECT_RATE);
     }
@@ -145,8 +142,7 @@ public final class SessionRegistry {
   }
 
   /** What a limit says to somebody whom it refuses, for people. */
-  String describe(CloseReason limit) {
-    GatewayConfig.Limits limits = live.get().limits();
+  String describe(CloseReason limit, GatewayConfig.Limits limits) {
     return switch (limit) {
       case CLIENT_LIMIT ->
           "this address has limits.sessionsPerClient, %d, connections"

@@ -8,6 +8,7 @@ package org.rservegateway.gateway.session;
  * @param client its address and port
  * @param user that it has proved to be, by its login or certificate; empty if none
  * @param tls whether it speaks TLS
+ * @param profile whose settings count for it; empty for the general ones
  * @param node of its R session; empty if it has none
  * @param processId of its R process; 0 if it has none, or if that is unknown
  * @param state arrived, greeted, queued, busy, idle, finishing, expired
@@ -23,6 +24,7 @@ public record SessionView(
     String client,
     String user,
     boolean tls,
+    String profile,
     String node,
     long processId,
     String state,

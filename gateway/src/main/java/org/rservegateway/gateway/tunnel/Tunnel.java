@@ -3,6 +3,7 @@ package org.rservegateway.gateway.tunnel;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
@@ -217,6 +218,13 @@ public final class Tunnel {
   /** Whether the connection takes more bytes now. */
   public boolean isWritable() {
     return channel.isWritable();
+  }
+
+  /** Bytes that the connection has not taken yet; from any thread. */
+  public long pendingBytes() {
+    Channel open = channel;
+    ChannelOutboundBuffer pending = open == null ? null : open.unsafe().outboundBuffer();
+    return pending == null ? 0 : pending.totalPendingWriteBytes();
   }
 
   /** Starts or stops reading from the tunnel: back-pressure against R. */

@@ -14,10 +14,23 @@ class SessionQueryFuzzTest {
   private static final List<SessionView> SESSIONS =
       List.of(
           new SessionView(
-              1, "10.0.0.1:4711", "", false, "node1", 4001, "busy", 5, "eval", 9, 3, 100, 200),
+              1, "10.0.0.1:4711", "", false, "", "node1", 4001, "busy", 5, "eval", 9, 3, 100, 200),
           new SessionView(
-              2, "10.0.0.2:4712", "ada", true, "node2", 4002, "idle", 7, "", 8, 2, 300, 50),
-          new SessionView(3, "", "", false, "", 0, "greeted", 7, "", 7, 0, 0, 32));
+              2,
+              "10.0.0.2:4712",
+              "ada",
+              true,
+              "batch",
+              "node2",
+              4002,
+              "idle",
+              7,
+              "",
+              8,
+              2,
+              300,
+              50),
+          new SessionView(3, "", "", false, "", "", 0, "greeted", 7, "", 7, 0, 0, 32));
 
   @DictionaryEntries({
     "client=10.0.0.1",

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -90,6 +91,63 @@ class ConfigLoaderTest {
   }
 
   @Test
+  void theFirstProfileThatMatchesCountsAndChangesWhatItNames() throws Exception {
+    GatewayConfig config =
+        load(
+            """
+            timeouts: {idle: 5m, evaluation: 2h}
+            limits: {packet: 1MiB}
+            profiles:
+              - name: batch
+                from: [10.1.0.0/16]
+                users: [ada, grace]
+                timeouts: {evaluation: 12h}
+                limits: {packet: 1GiB}
+                nodes: [big]
+              - name: outside
+                listener: tls
+                onClientGone: finish
+              - name: rest
+            """);
+
+    InetAddress inside = InetAddress.getByAddress(new byte[] {10, 1, 2, 3});
+    Profile batch = config.profiles().of(inside, "ada", false).orElseThrow();
+    assertThat(batch.name()).isEqualTo("batch");
+    assertThat(batch.settings().timeouts().evaluation()).isEqualTo(Duration.ofHours(12));
+    assertThat(batch.settings().timeouts().idle()).isEqualTo(Duration.ofMinutes(5));
+    assertThat(batch.settings().limits().packet()).isEqualTo(new ByteSize(1L << 30));
+    assertThat(batch.nodes().texts()).containsExactly("big");
+    assertThat(config.limits().packet()).isEqualTo(new ByteSize(1L << 20));
+    Profile outside = config.profiles().of(inside, "eve", true).orElseThrow();
+    assertThat(outside.settings().onClientGone()).isEqualTo(OnClientGone.FINISH);
+    assertThat(config.profiles().of(InetAddress.getLoopbackAddress(), "ada", false))
+        .map(Profile::name)
+        .contains("rest");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          profiles: many | profiles | must be a list
+          profiles: [batch] | profiles[0] | must be a profile
+          profiles: [{from: [10.0.0.1]}] | profiles[0].name | must be of 1 to 64
+          profiles: [{name: a}, {name: a}] | profiles[1].name | another profile's name
+          profiles: [{name: a, timeouts: {idel: 1s}}] | profiles[0].timeouts.idel | did you mean
+          profiles: [{name: a, timeouts: {idle: 1}}] | profiles[0].timeouts.idle | must be a duration
+          profiles: [{name: a, timeouts: {expired: 0}}] | profiles[0].timeouts.expired | more than 0
+          profiles: [{name: a, limits: {silentPerClient: -1}}] | profiles[0].limits.silentPerClient | from 0
+          profiles: [{name: a, listener: udp}] | profiles[0].listener | must be any or plain or tls
+          """)
+  void whatIsWrongWithAProfileIsSaid(String yaml, String setting, String rule) throws Exception {
+    ConfigException e = refused(yaml);
+
+    assertThat(e.mistakes()).hasSize(1);
+    assertThat(e).message().contains(setting).contains(rule);
+  }
+
+  @Test
   void withoutFileAndVariablesTheDefaultsHold() throws ConfigException {
     GatewayConfig config = ConfigLoader.load(Optional.empty(), NO_VARIABLES);
 
@@ -121,7 +179,8 @@ class ConfigLoaderTest {
                     Duration.ofDays(1),
                     Duration.ofMinutes(1),
                     Duration.ofSeconds(10)),
-                new GatewayConfig.Limits(10_000, 0, 0, 0, 1000, new ByteSize(256L << 20)),
+                new GatewayConfig.Limits(
+                    10_000, 0, 0, 0, 1000, new ByteSize(256L << 20), new ByteSize(256L << 20)),
                 new GatewayConfig.Commands(
                     new CommandNames(
                         Set.of(
@@ -130,6 +189,7 @@ class ConfigLoaderTest {
                             QapCommand.CONTROL_SHUTDOWN,
                             QapCommand.CONTROL_SOURCE))),
                 OnClientGone.KILL,
+                Profiles.NONE,
                 new GatewayConfig.Pool(4, 50, Duration.ofHours(1)),
                 new GatewayConfig.Tunnel(
                     URI.create("http://127.0.0.1:8080"),

@@ -31,6 +31,9 @@ final class TestCluster implements AutoCloseable {
   /** Longer than anything here takes on a busy machine. */
   static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  /** Among the settings: what the gateway's configuration file holds. */
+  static final String FILE = "gateway.yaml";
+
   private static final String TOKEN = "a-token-for-tests";
 
   private final Path directory;
@@ -189,7 +192,12 @@ final class TestCluster implements AutoCloseable {
   }
 
   private void startGateway() throws IOException, ConfigException {
-    gateway = Gateway.start(() -> ConfigLoader.load(Optional.empty(), environment));
+    Optional<Path> file = Optional.empty();
+    if (environment.containsKey(FILE)) {
+      file = Optional.of(Files.writeString(directory.resolve(FILE), environment.get(FILE)));
+    }
+    Optional<Path> read = file;
+    gateway = Gateway.start(() -> ConfigLoader.load(read, environment));
   }
 
   /** Waits until each node has an R session that waits. */

@@ -86,6 +86,20 @@ class SessionDispatcherTest {
   }
 
   @Test
+  void whoMayHaveSomeNodesOnlyWaitsForTheseAndLetsOthersPass() {
+    dispatcher.nodesAre(Set.of("a", "b"));
+    cluster.open("a").forEach(Far::ready);
+    Waiting onlyB = new Waiting(List.of("b"));
+    assertThat(dispatcher.enqueue(onlyB)).isTrue();
+
+    assertThat(take().tunnel.node().name()).isEqualTo("a");
+    assertThat(onlyB.tunnel).isNull();
+    cluster.open("b").get(0).ready();
+
+    assertThat(onlyB.tunnel.node().name()).isEqualTo("b");
+  }
+
+  @Test
   void thoseWhoWaitAreServedInOrder() {
     dispatcher.nodesAre(Set.of("a"));
     Waiting first = apply();
@@ -325,7 +339,21 @@ class SessionDispatcherTest {
   /** A session that has its greeting and waits for a tunnel. */
   private static final class Waiting implements Applicant, RSessionListener {
 
+    private final List<String> nodes;
     private Tunnel tunnel;
+
+    Waiting() {
+      this(List.of());
+    }
+
+    Waiting(List<String> nodes) {
+      this.nodes = nodes;
+    }
+
+    @Override
+    public List<String> nodes() {
+      return nodes;
+    }
 
     @Override
     public boolean wantsGreeting() {

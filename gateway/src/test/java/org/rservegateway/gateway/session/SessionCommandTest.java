@@ -274,9 +274,7 @@ class SessionCommandTest {
   private String refusal(int command) {
     QapHeader header = new QapHeader(command, 0, 0);
     ByteBuf packet =
-        cluster
-            .sessions()
-            .policy()
+        new CommandPolicy(cluster.sessions().live())
             .refusal(header)
             .orElseThrow()
             .packet(UnpooledByteBufAllocator.DEFAULT);
