@@ -28,7 +28,7 @@ import org.rservegateway.gateway.metrics.GatewayMeter;
  */
 class CloseReasonIT {
 
-  private static final Duration THREE_SECONDS = Duration.ofSeconds(3);
+  private static final Duration SOON = Duration.ofSeconds(10);
   private static final int CMD_EVAL = 3;
   private static final int CMD_SHUTDOWN = 4;
 
@@ -111,7 +111,7 @@ class CloseReasonIT {
       assertThat(answer.error()).isEqualTo(0x64);
       assertThat(answer.text()).contains("the command took longer than timeouts.evaluation, 4s");
       assertThat(client.isClosed()).isTrue();
-      r.assertGoneWithin(THREE_SECONDS);
+      r.assertGoneWithin(SOON);
       log.awaitEnd("evaluation timeout");
     }
   }
@@ -128,7 +128,7 @@ class CloseReasonIT {
 
       assertThat(answer.error()).isEqualTo(0x64);
       assertThat(answer.text()).contains("the session is older than timeouts.lifetime, 15s");
-      r.assertGoneWithin(THREE_SECONDS);
+      r.assertGoneWithin(SOON);
       log.awaitEnd("lifetime");
     }
   }
@@ -166,8 +166,8 @@ class CloseReasonIT {
         client.close();
       }
 
-      r.assertGoneWithin(THREE_SECONDS);
-      child.assertGoneWithin(THREE_SECONDS);
+      r.assertGoneWithin(SOON);
+      child.assertGoneWithin(SOON);
       assertThat(log.awaitEnd("client gone")).contains("commands=2");
     }
   }
@@ -229,7 +229,7 @@ class CloseReasonIT {
                 "a packet of %s bytes is longer than limits.packet, 1048576 bytes"
                     .formatted(Long.toUnsignedString(length)));
         assertThat(client.isClosed()).isTrue();
-        r.assertGoneWithin(THREE_SECONDS);
+        r.assertGoneWithin(SOON);
       }
     }
     log.awaitEnd("packet too large");

@@ -59,7 +59,7 @@ class ProfileIT {
     String large = "nchar('" + "x".repeat(4000) + "')";
     try (RawClient batch = RawClient.from(BATCH, cluster.port());
         RawClient other = new RawClient(cluster.port())) {
-      assertThat(batch.eval(large).asDouble()).isEqualTo(4000);
+      assertThat(batch.eval(large).asInt()).isEqualTo(4000);
       assertThat(other.eval(large).text()).contains("limits.packet, 1024 bytes");
       RawClient.Answer late = batch.eval("Sys.sleep(60)");
       assertThat(late.text()).contains("timeouts.evaluation, 2s");
