@@ -9,9 +9,9 @@ import java.util.function.Function;
 import org.rservegateway.gateway.session.SessionView;
 
 /**
- * Which sessions are asked for, and in which order: {@code client}, {@code node} and {@code state}
- * choose, {@code sort} names a member (with a dash before it, the largest first), {@code limit} is
- * the most that are wanted.
+ * Which sessions are asked for, and in which order: {@code client}, {@code user}, {@code profile},
+ * {@code node} and {@code state} choose, {@code sort} names a member (with a dash before it, the
+ * largest first), {@code limit} is the most that are wanted.
  */
 final class SessionQuery {
 
@@ -19,6 +19,9 @@ final class SessionQuery {
       Map.ofEntries(
           Map.entry("id", by(SessionView::id)),
           Map.entry("client", by(SessionView::client)),
+          Map.entry("user", by(SessionView::user)),
+          Map.entry("tls", by(SessionView::tls)),
+          Map.entry("profile", by(SessionView::profile)),
           Map.entry("node", by(SessionView::node)),
           Map.entry("processId", by(SessionView::processId)),
           Map.entry("state", by(SessionView::state)),
@@ -48,12 +51,12 @@ final class SessionQuery {
     wanted.forEach(
         (name, values) -> {
           switch (name) {
-            case "client", "node", "state" -> {}
+            case "client", "user", "profile", "node", "state" -> {}
             case "sort" -> sort(values.get(0));
             case "limit" -> limit(values.get(0));
             default ->
                 throw new IllegalArgumentException(
-                    "sessions are chosen by client, node and state, not by " + name);
+                    "sessions are chosen by client, user, profile, node and state, not by " + name);
           }
         });
   }
@@ -81,6 +84,8 @@ final class SessionQuery {
   List<SessionView> choose(Collection<SessionView> sessions) {
     return sessions.stream()
         .filter(session -> has("client", session.host(), session.client()))
+        .filter(session -> has("user", session.user()))
+        .filter(session -> has("profile", session.profile()))
         .filter(session -> has("node", session.node()))
         .filter(session -> has("state", session.state()))
         .sorted(order)

@@ -15,6 +15,8 @@ final class Views {
         new Table(
             ">ID",
             "CLIENT",
+            "USER",
+            "PROFILE",
             "NODE",
             ">PID",
             "STATE",
@@ -28,6 +30,8 @@ final class Views {
       table.row(
           each.get("id"),
           text(each, "client"),
+          text(each, "user"),
+          text(each, "profile"),
           text(each, "node"),
           each.get("processId"),
           text(each, "state"),

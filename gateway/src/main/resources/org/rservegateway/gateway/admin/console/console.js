@@ -142,6 +142,9 @@ function write(row, texts) {
 const COLUMNS = [
   ["id", "Id", true, s => s.id],
   ["client", "Client", false, s => s.client],
+  ["user", "User", false, s => s.user],
+  ["tls", "TLS", false, s => s.tls ? "yes" : ""],
+  ["profile", "Profile", false, s => s.profile],
   ["node", "Node", false, s => s.node],
   ["processId", "R process", true, s => s.processId || ""],
   ["state", "State", false, s => s.state],
