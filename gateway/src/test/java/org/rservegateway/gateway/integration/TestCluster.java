@@ -225,6 +225,24 @@ final class TestCluster implements AutoCloseable {
         directory.resolve("gateway" + gatewayProcesses + ".log"), settings, arguments);
   }
 
+  /** The same with so many file descriptors at most. */
+  ManagedProcess startLimitedGatewayProcess(int port, int descriptors) throws IOException {
+    Map<String, String> settings = new HashMap<>(environment);
+    settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
+    gatewayProcesses++;
+    return ManagedProcess.start(
+        directory.resolve("gateway" + gatewayProcesses + ".log"),
+        settings,
+        List.of(
+            "sh",
+            "-c",
+            "ulimit -n %d && exec '%s' -Xmx128m -XX:-MaxFDLimit -jar '%s'"
+                .formatted(
+                    descriptors,
+                    Path.of(System.getProperty("java.home"), "bin", "java"),
+                    ROOT.resolve("gateway/target/gateway.jar"))));
+  }
+
   /** A gateway in a process of its own, by its jar. */
   static ManagedProcess startGatewayProcess(
       Path log, Map<String, String> settings, String... arguments) throws IOException {
