@@ -7,6 +7,7 @@ import io.netty.util.concurrent.Promise;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
@@ -42,6 +43,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private final Promise<RSession> session;
   private final String warmUp;
+  private final QuestionChoice choice;
   private final ProcessReaper reaper;
   private final String mark = OpeningQuestion.newMark();
   private final long connectedAt;
@@ -53,9 +55,16 @@ final class OpeningHandler extends ByteToMessageDecoder {
   /**
    * A handler for one connection.
    *
+   * @param choice of the question, which all openings share
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
-  OpeningHandler(Promise<RSession> session, String warmUp, ProcessReaper reaper, long connectedAt) {
+  OpeningHandler(
+      Promise<RSession> session,
+      String warmUp,
+      QuestionChoice choice,
+      ProcessReaper reaper,
+      long connectedAt) {
+    this.choice = choice;
     this.session = session;
     this.warmUp = warmUp;
     this.reaper = reaper;
@@ -70,16 +79,10 @@ final class OpeningHandler extends ByteToMessageDecoder {
       case QUICK_QUESTION, SAFE_QUESTION -> {
         if (step == Step.QUICK_QUESTION && isRefused(in)) {
           in.skipBytes(QapHeader.BYTES);
-          step = Step.SAFE_QUESTION;
-          ask(ctx, QapCommand.EVAL, OpeningQuestion.safeExpression(mark));
+          choice.quickDidNotDo();
+          askSafely(ctx);
         } else if (hasAnswer(in, "the question for its process id")) {
           readAnswer(ctx, in);
-          if (warmUp.isEmpty()) {
-            opened(ctx);
-          } else {
-            step = Step.WARM_UP;
-            ask(ctx, QapCommand.VOID_EVAL, warmUp);
-          }
         }
       }
       case WARM_UP -> {
@@ -99,7 +102,9 @@ final class OpeningHandler extends ByteToMessageDecoder {
     byte[] bytes = new byte[length];
     in.readBytes(bytes);
     greeting = QapGreeting.of(bytes);
-    if (greeting.isSameForEverySession()) {
+    if (greeting.isSameForEverySession() && !choice.isQuick()) {
+      askSafely(ctx);
+    } else if (greeting.isSameForEverySession()) {
       step = Step.QUICK_QUESTION;
       ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark));
     } else {
@@ -144,12 +149,39 @@ final class OpeningHandler extends ByteToMessageDecoder {
     return in.readableBytes() >= QapHeader.BYTES + header.length();
   }
 
+  private void askSafely(ChannelHandlerContext ctx) {
+    step = Step.SAFE_QUESTION;
+    ask(ctx, QapCommand.EVAL, OpeningQuestion.safeExpression(mark));
+  }
+
   private void readAnswer(ChannelHandlerContext ctx, ByteBuf in) throws OpeningException {
     QapHeader header = QapHeader.get(in, in.readerIndex());
     in.skipBytes(QapHeader.BYTES);
-    OpeningQuestion.Answer answer = OpeningQuestion.read(in.readSlice((int) header.length()));
+    ByteBuf payload = in.readSlice((int) header.length());
+    if (step == Step.SAFE_QUESTION) {
+      OpeningQuestion.Answer answer = OpeningQuestion.readSafe(payload);
+      choice.safeAnswered(answer);
+      identified(ctx, answer);
+      return;
+    }
+    Optional<OpeningQuestion.Answer> answer = OpeningQuestion.readQuick(payload);
+    if (answer.isPresent()) {
+      identified(ctx, answer.get());
+    } else {
+      choice.quickDidNotDo();
+      askSafely(ctx);
+    }
+  }
+
+  private void identified(ChannelHandlerContext ctx, OpeningQuestion.Answer answer) {
     processId = answer.processId();
     watch(ctx, reaper.watch(answer, mark, connectedAt));
+    if (warmUp.isEmpty()) {
+      opened(ctx);
+    } else {
+      step = Step.WARM_UP;
+      ask(ctx, QapCommand.VOID_EVAL, warmUp);
+    }
   }
 
   /** Whatever closes the connection, the reaper hears of it. */
@@ -159,11 +191,12 @@ final class OpeningHandler extends ByteToMessageDecoder {
   }
 
   private void opened(ChannelHandlerContext ctx) {
-    // Nobody listens until it serves somebody.
-    ctx.channel().config().setAutoRead(false);
     ctx.pipeline().remove(this);
-    if (!session.trySuccess(new RSession(ctx.channel(), greeting, processId, watched))) {
+    RSession rSession = new RSession(ctx.channel(), greeting, processId, watched);
+    if (!session.trySuccess(rSession)) {
       ctx.close();
+    } else if (!rSession.isServed()) {
+      ctx.channel().config().setAutoRead(false); // until somebody listens
     }
   }
 

@@ -8,6 +8,9 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What each R session is asked before a client gets it, in one evaluation: who and where it is. The
@@ -23,7 +26,13 @@ final class OpeningQuestion {
    *
    * @param workDirectory where it works; empty if it does not know
    */
-  record Answer(long processId, String workDirectory) {}
+  record Answer(long processId, String workDirectory) {
+
+    /** Whether Rserve made this directory for this session. */
+    boolean hasDirectoryOfItsOwn() {
+      return workDirectory.endsWith("/conn" + processId);
+    }
+  }
 
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final int MARK_BYTES = 16;
@@ -31,24 +40,19 @@ final class OpeningQuestion {
   private static final int XT_ARRAY_STRING = 34;
 
   /**
-   * Without R's own wrappers of its internal functions: in a process that has just been forked each
-   * closure costs page faults, all together half of what a short session costs R. What R does not
-   * have, or not so, ends in an error; then {@link #SAFE_EXPRESSION} is asked. A process id such as
-   * 100000 comes as 1e+05.
+   * Without a function, and without R's own wrappers of its internal ones: in a process that has
+   * just been forked each closure costs page faults. R answers with its temporary directory, whose
+   * path holds what we want to know: Rserve names a session's work directory by its process id. For
+   * an R that has such a directory; if it has not, the answer shows it.
    */
   private static final String QUICK_EXPRESSION =
       """
-      (function(dir, pid) {
-      answer <- c(pid, dir)
-      .Internal(Sys.setenv("@variable@", "@mark@"))
-      parts <- .Internal(strsplit(dir, "/conn", TRUE, FALSE, FALSE))[[1L]]
-      if (parts[length(parts)] == answer[1L]) {
-      .Internal(Sys.setenv("TMPDIR", dir))
-      .Internal(tempdir(TRUE))
-      }
-      answer
-      })(.Internal(getwd()), .Internal(Sys.getpid()))"""
+      {.Internal(Sys.setenv(c("@variable@", "TMPDIR"), c("@mark@", .Internal(getwd()))))
+      .Internal(tempdir(TRUE))}"""
           .replace("@variable@", RProcess.MARK_VARIABLE);
+
+  private static final Pattern TEMPORARY_DIRECTORY =
+      Pattern.compile("(.*/conn([1-9][0-9]{0,9}))/Rtmp[^/]+", Pattern.DOTALL);
 
   /**
    * {@code tempdir(check = TRUE)} makes another directory only if the one that R has is gone: what
@@ -79,7 +83,7 @@ final class OpeningQuestion {
     return HexFormat.of().formatHex(bytes);
   }
 
-  /** The R expression that asks; an R that it does not suit answers with an error. */
+  /** The R expression that asks an R session with a work directory of its own. */
   static String quickExpression(String mark) {
     return QUICK_EXPRESSION.replace("@mark@", mark);
   }
@@ -89,19 +93,22 @@ final class OpeningQuestion {
     return SAFE_EXPRESSION.replace("@mark@", mark);
   }
 
+  /** What the answer to the quick question says; empty if that question did not do. */
+  static Optional<Answer> readQuick(ByteBuf payload) {
+    List<String> strings = strings(payload);
+    Matcher path = TEMPORARY_DIRECTORY.matcher(strings.isEmpty() ? "" : strings.get(0));
+    return path.matches()
+        ? Optional.of(new Answer(Long.parseLong(path.group(2)), path.group(1)))
+        : Optional.empty();
+  }
+
   /**
-   * Reads the answer's payload: DT_SEXP, in it XT_ARRAY_STR, in it strings that a zero ends, and
-   * padding.
+   * What the answer to the safe question says.
    *
    * @throws OpeningException if that is no answer to the question
    */
-  static Answer read(ByteBuf payload) throws OpeningException {
-    if (payload.readableBytes() < 2 * Integer.BYTES
-        || payload.readUnsignedByte() != DT_SEXP
-        || payload.skipBytes(3).readUnsignedByte() != XT_ARRAY_STRING) {
-      throw new OpeningException("R did not say its process id");
-    }
-    List<String> strings = strings(payload.skipBytes(3));
+  static Answer readSafe(ByteBuf payload) throws OpeningException {
+    List<String> strings = strings(payload);
     try {
       long processId = new BigDecimal(strings.get(0)).longValueExact();
       if (processId > 0) {
@@ -113,8 +120,15 @@ final class OpeningQuestion {
     throw new OpeningException("R did not say its process id");
   }
 
+  /** Of a payload: DT_SEXP, in it XT_ARRAY_STR, in it strings that a zero ends, and padding. */
   private static List<String> strings(ByteBuf in) {
     List<String> strings = new ArrayList<>();
+    if (in.readableBytes() < 2 * Integer.BYTES
+        || in.readUnsignedByte() != DT_SEXP
+        || in.skipBytes(3).readUnsignedByte() != XT_ARRAY_STRING) {
+      return strings;
+    }
+    in.skipBytes(3);
     for (int length = in.bytesBefore((byte) 0); length >= 0; length = in.bytesBefore((byte) 0)) {
       strings.add(in.readCharSequence(length, UTF_8).toString());
       in.skipBytes(1);

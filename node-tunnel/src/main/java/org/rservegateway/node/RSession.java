@@ -59,6 +59,11 @@ final class RSession {
     channel.config().setAutoRead(true);
   }
 
+  /** Whether somebody listens. */
+  boolean isServed() {
+    return listener != null;
+  }
+
   QapGreeting greeting() {
     return greeting;
   }

@@ -35,6 +35,7 @@ final class RSessionOpener {
   private final ChannelFactory<Channel> channels;
   private final NodeHealth health;
   private final ProcessReaper reaper;
+  private final QuestionChoice choice = new QuestionChoice();
 
   private final Object lock = new Object();
   private final Deque<Request> waiting = new ArrayDeque<>();
@@ -121,7 +122,7 @@ final class RSessionOpener {
                     .pipeline()
                     .addLast(
                         "opening",
-                        new OpeningHandler(request.session, warmUp, reaper, connectedAt));
+                        new OpeningHandler(request.session, warmUp, choice, reaper, connectedAt));
               }
             })
         .connect(rserve)

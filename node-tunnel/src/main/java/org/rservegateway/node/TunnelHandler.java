@@ -5,7 +5,9 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.ContinuationWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.CorruptedWebSocketFrameException;
 import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
@@ -98,6 +100,8 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
       tunnel.receive(TunnelMessage.decode(frame.text()));
     } else if (message instanceof CloseWebSocketFrame) {
       ctx.close();
+    } else if (message instanceof PingWebSocketFrame frame) {
+      ctx.writeAndFlush(new PongWebSocketFrame(frame.content().retain()), ctx.voidPromise());
     } else if (message instanceof BinaryWebSocketFrame
         || message instanceof ContinuationWebSocketFrame
         || (message instanceof WebSocketFrame frame && !frame.isFinalFragment())) {
@@ -122,6 +126,10 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+    if (cause instanceof CorruptedWebSocketFrameException) {
+      refuse(ctx, cause.getMessage());
+      return;
+    }
     if (!(cause instanceof IOException)) {
       refusals.note(Refusals.Kind.PROTOCOL, ctx.channel(), "tunnel refused: " + cause.getMessage());
     }

@@ -1,6 +1,7 @@
 package org.rservegateway.node;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelPipeline;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpServerCodec;
@@ -9,6 +10,8 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
 import io.netty.handler.timeout.IdleStateHandler;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import org.rservegateway.common.frame.TunnelEnd;
+import org.rservegateway.common.frame.TunnelFrames;
 import org.rservegateway.wire.TunnelProtocol;
 
 /** What stands between a connection to the node-tunnel's port and the tunnel that it becomes. */
@@ -51,14 +54,12 @@ final class TunnelPipeline {
     ChannelPipeline pipeline = connection.pipeline();
     NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
     access.secure(connection);
-    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
     pipeline.addLast(
         "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
     pipeline.addLast("edge", new HttpEdge(config, access, opener, health, metrics, refusals));
-    pipeline.addLast(
-        "webSocket",
+    ChannelHandler handshake =
         new WebSocketServerProtocolHandler(
             WebSocketServerProtocolConfig.newBuilder()
                 .websocketPath(TunnelProtocol.PATH)
@@ -66,10 +67,11 @@ final class TunnelPipeline {
                 .allowExtensions(false)
                 .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
                 .handleCloseFrames(false)
-                .dropPongFrames(false) // they are signs of life
-                .withUTF8Validator(false) // what is no message is refused anyway
+                .withUTF8Validator(false) // behind the handshake, frames are read by us
                 .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
-                .build()));
+                .build());
+    pipeline.addLast("webSocket", handshake);
+    pipeline.addLast("frames", new TunnelFrames(TunnelEnd.NODE, handshake));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, health, refusals));
   }
 

@@ -41,8 +41,13 @@ class OpeningHandlerFuzzTest {
     try (LoggedFaults faults = new LoggedFaults()) {
       Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
       String warmUp = data.consumeBoolean() ? "x <- 42" : "";
+      QuestionChoice choice = new QuestionChoice();
+      if (data.consumeBoolean()) {
+        choice.safeAnswered(new OpeningQuestion.Answer(1, "/conn1"));
+      }
       EmbeddedChannel channel =
-          new EmbeddedChannel(new OpeningHandler(session, warmUp, reaper, System.nanoTime()));
+          new EmbeddedChannel(
+              new OpeningHandler(session, warmUp, choice, reaper, System.nanoTime()));
       for (int i = 0; i < MOST_STEPS && channel.isOpen() && data.remainingBytes() > 0; i++) {
         byte[] bytes = next(data);
         channel.writeInbound(channel.alloc().buffer(bytes.length).writeBytes(bytes));

@@ -26,6 +26,7 @@ class OpeningHandlerTest {
   private static final int VOID_EVAL = 2;
 
   private final Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
+  private final QuestionChoice choice = new QuestionChoice();
   private final ProcessReaper reaper;
   private EmbeddedChannel channel;
 
@@ -58,24 +59,57 @@ class OpeningHandlerTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 16, 1000})
-  void anRThatDoesNotKnowTheQuickQuestionIsAskedAnother(int slice) {
+  void whereSessionsHaveDirectoriesOfTheirOwnTheQuickQuestionDoes(int slice) {
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    open(WARM_UP);
+
+    receive(RserveBytes.greeting(), 1000);
+    assertQuestion("tempdir(TRUE)");
+    receive(RserveBytes.string("/work/conn4711/Rtmpab12CD"), slice);
+    assertQuestion(VOID_EVAL, WARM_UP);
+    receive(RserveBytes.ok(), slice);
+
+    assertThat(session.getNow().processId()).isEqualTo(4711);
+    assertThat(choice.isQuick()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 5, 16, 1000})
+  void anRThatDoesNotKnowTheQuickQuestionIsAskedTheOther(int slice) {
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
     open("");
     receive(RserveBytes.greeting(), 1000);
-    assertOpeningQuestion();
+    assertQuestion("tempdir(TRUE)");
 
     receive(RserveBytes.evaluationFailed(), slice);
     assertOpeningQuestion();
     receive(RserveBytes.processId(4711), slice);
 
     assertThat(session.getNow().processId()).isEqualTo(4711);
+    assertThat(choice.isQuick()).isFalse();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "/tmp/Rtmpab12CD", "/work/conn/Rtmpab12CD", "/work/conn4711"})
+  void anRWhoseTemporaryDirectoryIsElsewhereIsAskedTheOtherQuestion(String temporary) {
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    open("");
+    receive(RserveBytes.greeting(), 1000);
+    assertQuestion("tempdir(TRUE)");
+
+    receive(RserveBytes.string(temporary), 1000);
+    assertOpeningQuestion();
+    receive(RserveBytes.processId(4711), 1000);
+
+    assertThat(session.getNow().processId()).isEqualTo(4711);
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    assertThat(choice.isQuick()).as("it is not tried again").isFalse();
   }
 
   @Test
-  void anRThatKnowsNeitherQuestionFails() {
+  void anRThatAnswersNoQuestionFails() {
     open("");
     receive(RserveBytes.greeting(), 1000);
-    assertOpeningQuestion();
-    receive(RserveBytes.evaluationFailed(), 1000);
     assertOpeningQuestion();
 
     receive(RserveBytes.evaluationFailed(), 1000);
@@ -204,7 +238,8 @@ class OpeningHandlerTest {
   }
 
   private void open(String warmUp) {
-    channel = new EmbeddedChannel(new OpeningHandler(session, warmUp, reaper, System.nanoTime()));
+    channel =
+        new EmbeddedChannel(new OpeningHandler(session, warmUp, choice, reaper, System.nanoTime()));
   }
 
   private void receive(byte[] bytes, int slice) {
@@ -215,10 +250,14 @@ class OpeningHandlerTest {
   }
 
   private void assertOpeningQuestion() {
+    assertQuestion("Sys.getpid()");
+  }
+
+  private void assertQuestion(String part) {
     ByteBuf packet = channel.readOutbound();
     try {
       assertThat(QapHeader.get(packet, 0).command()).isEqualTo(EVAL);
-      assertThat(packet.toString(UTF_8)).contains("Sys.getpid()").contains("getwd()");
+      assertThat(packet.toString(UTF_8)).contains(part).contains("getwd()");
     } finally {
       packet.release();
     }

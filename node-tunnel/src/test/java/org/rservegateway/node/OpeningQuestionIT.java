@@ -10,8 +10,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 /** The question to a real R, where not everything is as it should be. */
 class OpeningQuestionIT {
@@ -20,14 +18,29 @@ class OpeningQuestionIT {
 
   @TempDir private Path directory;
 
-  static List<String> questions() {
-    return List.of(SAFE, OpeningQuestion.quickExpression("mark"));
+  @Test
+  void quickRSaysWhereItsNewTemporaryDirectoryIs() throws Exception {
+    List<String> answer =
+        ask(OpeningQuestion.quickExpression("mark"), "conn", "unlink(tempdir(), recursive = TRUE)");
+
+    assertThat(answer).hasSize(1);
+    Path temporary = Path.of(answer.get(0));
+    assertThat(temporary).isDirectory();
+    assertThat(temporary.getParent().getFileName().toString()).matches("conn[1-9][0-9]*");
+    assertThat(temporary.getParent().getParent()).isEqualTo(directory.toRealPath());
   }
 
-  @ParameterizedTest
-  @MethodSource("questions")
-  void rSaysWhoAndWhereItIsAndNothingElse(String question) throws Exception {
-    List<String> answer = ask(question, "", "");
+  @Test
+  void quickRWhoseTemporaryDirectoryIsThereShowsIt() throws Exception {
+    List<String> answer = ask(OpeningQuestion.quickExpression("mark"), "conn", "");
+
+    assertThat(answer).hasSize(1);
+    assertThat(answer.get(0)).doesNotContain("/conn");
+  }
+
+  @Test
+  void rSaysWhoAndWhereItIsAndNothingElse() throws Exception {
+    List<String> answer = ask(SAFE, "", "");
 
     assertThat(answer).hasSize(2);
     assertThat(answer.get(0)).matches("[1-9][0-9]*");

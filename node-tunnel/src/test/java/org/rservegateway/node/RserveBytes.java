@@ -21,9 +21,18 @@ final class RserveBytes {
     return "Rsrv0103QAP1\r\n\r\n--------------\r\n".getBytes(ISO_8859_1);
   }
 
-  /** The answer to the {@link OpeningQuestion}. */
+  /** The answer to the safe {@link OpeningQuestion}. */
   static byte[] processId(int processId) {
-    byte[] strings = (processId + "\0/tmp/Rserv/conn" + processId + "\0").getBytes(ISO_8859_1);
+    return strings(processId + "\0/tmp/Rserv/conn" + processId + "\0");
+  }
+
+  /** The answer to the quick one. */
+  static byte[] string(String text) {
+    return strings(text + '\0');
+  }
+
+  private static byte[] strings(String text) {
+    byte[] strings = text.getBytes(ISO_8859_1);
     int padding = -strings.length & 3;
     int length = strings.length + padding;
     ByteBuf sexp = Unpooled.buffer();

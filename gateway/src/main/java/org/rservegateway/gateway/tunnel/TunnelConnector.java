@@ -4,6 +4,7 @@ import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelPipeline;
@@ -13,11 +14,8 @@ import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.HttpClientCodec;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpObjectAggregator;
-import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker;
-import io.netty.handler.codec.http.websocketx.WebSocketClientHandshaker13;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler;
-import io.netty.handler.codec.http.websocketx.WebSocketFrameEncoder;
 import io.netty.handler.codec.http.websocketx.WebSocketVersion;
 import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.resolver.AddressResolverGroup;
@@ -26,6 +24,8 @@ import java.net.URI;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.rservegateway.common.frame.TunnelEnd;
+import org.rservegateway.common.frame.TunnelFrames;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
@@ -111,15 +111,14 @@ public final class TunnelConnector {
         .config()
         .setRecvByteBufAllocator(
             new AdaptiveRecvByteBufAllocator(1024, 16 * 1024, TunnelProtocol.MAX_DATA_BYTES));
-    // In front, since the handler for the WebSocket answers pings and shows them to nobody.
     pipeline.addLast(
         "silence",
         new IdleStateHandler(config.pingInterval().toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpClientCodec());
     pipeline.addLast("handshake", new HttpObjectAggregator(HTTP_RESPONSE_BYTES));
-    WebSocketClientProtocolConfig protocol = protocol(tunnel.node(), config);
-    pipeline.addLast(
-        "webSocket", new WebSocketClientProtocolHandler(handshaker(protocol), protocol));
+    ChannelHandler handshake = new WebSocketClientProtocolHandler(protocol(tunnel.node(), config));
+    pipeline.addLast("webSocket", handshake);
+    pipeline.addLast("frames", new TunnelFrames(TunnelEnd.GATEWAY, handshake));
     pipeline.addLast("tunnel", new TunnelHandler(tunnel, silentIntervalsAllowed(config)));
   }
 
@@ -136,25 +135,9 @@ public final class TunnelConnector {
         .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
         .allowExtensions(false)
         .handleCloseFrames(false)
-        .dropPongFrames(false) // they are signs of life
-        .withUTF8Validator(false) // a message that is not of its few characters is refused anyway
+        .withUTF8Validator(false) // behind the handshake, frames are read by us
         .handshakeTimeoutMillis(config.connectTimeout().toMillis())
         .build();
-  }
-
-  private static WebSocketClientHandshaker handshaker(WebSocketClientProtocolConfig protocol) {
-    return new WebSocketClientHandshaker13(
-        protocol.webSocketUri(),
-        protocol.version(),
-        protocol.subprotocol(),
-        protocol.allowExtensions(),
-        protocol.customHeaders(),
-        protocol.maxFramePayloadLength()) {
-      @Override
-      protected WebSocketFrameEncoder newWebSocketEncoder() {
-        return new TunnelFrameEncoder();
-      }
-    };
   }
 
   private static int silentIntervalsAllowed(GatewayConfig.Tunnel config) {

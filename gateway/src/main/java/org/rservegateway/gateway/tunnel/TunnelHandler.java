@@ -6,6 +6,7 @@ import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.ContinuationWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
+import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler.ClientHandshakeStateEvent;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
@@ -55,6 +56,8 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
       } else if (message instanceof CloseWebSocketFrame frame) {
         failure = "the node closed it: " + frame.statusCode() + ' ' + frame.reasonText();
         ctx.close();
+      } else if (message instanceof PingWebSocketFrame frame) {
+        ctx.writeAndFlush(new PongWebSocketFrame(frame.content().retain()), ctx.voidPromise());
       } else if (message instanceof WebSocketFrame frame && isFragment(frame)) {
         tunnel.close("the node sent a fragmented frame");
       }

@@ -4,8 +4,6 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
-import io.netty.handler.codec.http.websocketx.WebSocket13FrameDecoder;
-import io.netty.handler.codec.http.websocketx.WebSocketDecoderConfig;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -16,7 +14,9 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.common.frame.TunnelEnd;
+import org.rservegateway.common.frame.TunnelFrameDecoder;
+import org.rservegateway.common.frame.TunnelFrameEncoder;
 
 /** Data of a client in a frame of the tunnel, and out of it at the node. */
 @State(Scope.Thread)
@@ -28,14 +28,9 @@ public class TunnelCodecBenchmark {
   @Param({"64", "4096", "65536"})
   public int data;
 
-  private final EmbeddedChannel gateway = new EmbeddedChannel(new TunnelFrameEncoder());
-  private final EmbeddedChannel node =
-      new EmbeddedChannel(
-          new WebSocket13FrameDecoder(
-              WebSocketDecoderConfig.newBuilder()
-                  .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
-                  .withUTF8Validator(false)
-                  .build()));
+  private final EmbeddedChannel gateway =
+      new EmbeddedChannel(new TunnelFrameEncoder(TunnelEnd.GATEWAY));
+  private final EmbeddedChannel node = new EmbeddedChannel(new TunnelFrameDecoder(TunnelEnd.NODE));
 
   /** Closes the channels. */
   @TearDown
@@ -53,9 +48,10 @@ public class TunnelCodecBenchmark {
     for (ByteBuf part; (part = gateway.readOutbound()) != null; ) {
       node.writeInbound(part);
     }
-    WebSocketFrame frame = node.readInbound();
-    int bytes = frame.content().readableBytes();
-    frame.release();
+    int bytes = 0;
+    for (WebSocketFrame frame; (frame = node.readInbound()) != null; frame.release()) {
+      bytes += frame.content().readableBytes();
+    }
     return bytes;
   }
 }
