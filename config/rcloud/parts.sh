@@ -32,11 +32,12 @@ start_rserve() { # NODE_NUMBER
   mkdir -p "$directory" "$work"
   fill_template "$ROOT/config/rserve.conf" \
     RSERVE_PORT "$(rserve_port "$1")" WORK_DIR "$work" >"$directory/rserve.conf"
-  # Huge pages for R's heap: the fork copies fewer page-table entries, so a session starts and ends faster.
+  # Huge pages for R's heap: the fork copies fewer page-table entries, so a session starts and ends faster. Functions
+  # of libraries are found once, and not by each session for itself.
   # Mistakes go to standard error. Standard output is left out of the log: each session would write there
   # again, at its end, what Rserve had not flushed before the fork.
   # shellcheck disable=SC2016 # for the other shell
-  GLIBC_TUNABLES=glibc.malloc.hugetlb=1 \
+  GLIBC_TUNABLES=glibc.malloc.hugetlb=1 LD_BIND_NOW=1 \
     start_part "rserve-node$1" "$(rserve_port "$1")" "$directory" sh -c 'exec "$@" >/dev/null' sh \
     R CMD "$rserve" --no-save --RS-conf "$directory/rserve.conf"
 }

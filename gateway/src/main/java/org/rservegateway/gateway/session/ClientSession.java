@@ -91,6 +91,10 @@ public final class ClientSession implements Applicant, RSessionListener {
   private boolean moving;
   private boolean tunnelTookBytes;
   private boolean rSpoke;
+
+  /** Until when the registry does not look at the session. */
+  private volatile long watchedUntil;
+
   private long queuedNanos;
   private long bytesUp;
   private long bytesDown;
@@ -376,17 +380,33 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   // ---- time
 
-  /** The session's wait for something else begins. */
+  /**
+   * The session's wait for something else begins. The registry is told only of a deadline that is
+   * nearer than the one that it watches: a session that works has ever later ones, and is looked at
+   * when the first of them has passed.
+   */
   private void begin(Wait wait) {
     long now = now();
-    long before = deadlines.nanosLeft(now);
     deadlines.begin(wait, now);
-    context.registry().deadlineMoved(this, deadlines.nanosLeft(now) < before);
+    if (now + deadlines.nanosLeft(now) - watchedUntil < 0) {
+      context.registry().watch(this);
+    }
   }
 
-  /** How long it is until the session's next deadline; negative if it has passed. */
-  long nanosLeft(long nowNanos) {
-    return deadlines.nanosLeft(nowNanos);
+  /**
+   * The registry watches for the session's next deadline from now on; from any thread.
+   *
+   * @return how long it is until then; negative if it has passed
+   */
+  long nanosWatched(long nowNanos) {
+    long left = deadlines.nanosLeft(nowNanos);
+    watchedUntil = nowNanos + left;
+    return left;
+  }
+
+  /** The timeouts have changed, and with them the deadlines; from any thread. */
+  void timeoutsChanged() {
+    onEventLoop(() -> context.registry().watchIfPresent(this));
   }
 
   /** A deadline of the session's may have passed; from any thread. */

@@ -3,13 +3,11 @@ package org.rservegateway.gateway.session;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import com.github.benmanes.caffeine.cache.Expiry;
-import com.github.benmanes.caffeine.cache.Policy;
 import com.github.benmanes.caffeine.cache.RemovalCause;
 import java.net.InetAddress;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
@@ -32,7 +30,6 @@ public final class SessionRegistry {
 
   private final LongSupplier nanoTime;
   private final Cache<Long, ClientSession> sessions;
-  private final Policy.VarExpiration<Long, ClientSession> expiration;
   private final Cache<InetAddress, Integer> perClient = Caffeine.newBuilder().build();
   private final Cache<InetAddress, Integer> silentPerClient = Caffeine.newBuilder().build();
   private final ConnectRate rate;
@@ -56,7 +53,6 @@ public final class SessionRegistry {
             .expireAfter(new Due())
             .removalListener(SessionRegistry::removed)
             .build();
-    expiration = sessions.policy().expireVariably().orElseThrow();
   }
 
   private static long ticks(long nanos) {
@@ -162,30 +158,13 @@ public final class SessionRegistry {
     sessions.put(session.id(), session);
   }
 
-  /**
-   * The session's deadline has moved.
-   *
-   * @param earlier whether it is nearer than before
-   */
-  void deadlineMoved(ClientSession session, boolean earlier) {
-    if (earlier) {
-      sessions.put(session.id(), session);
-    } else {
-      // Cheaper, and may be late: what expires too early finds that it isn't due, and is put again.
-      expiration.setExpiresAfter(
-          session.id(),
-          ticks(Math.max(0, session.nanosLeft(nanoTime.getAsLong()))),
-          TimeUnit.NANOSECONDS);
-    }
-  }
-
   /** The timeouts have changed, and with them every session's deadline. */
   public void timeoutsChanged() {
-    sessions.asMap().values().forEach(this::watchIfPresent);
+    sessions.asMap().values().forEach(ClientSession::timeoutsChanged);
   }
 
   /** Not {@link #watch}: one that has just been forgotten must not come back. */
-  private void watchIfPresent(ClientSession session) {
+  void watchIfPresent(ClientSession session) {
     sessions.asMap().replace(session.id(), session);
   }
 
@@ -219,7 +198,7 @@ public final class SessionRegistry {
 
     @Override
     public long expireAfterCreate(Long id, ClientSession session, long now) {
-      return ticks(Math.max(0, session.nanosLeft(nanoTime.getAsLong())));
+      return ticks(Math.max(0, session.nanosWatched(nanoTime.getAsLong())));
     }
 
     @Override

@@ -152,6 +152,10 @@ final class Tasks {
     return results;
   }
 
+  private static List<Target> pooled(List<Target> targets) {
+    return targets.stream().filter(target -> target.programs.containsKey("node-tunnel")).toList();
+  }
+
   private Map<String, Result> besideOthers(List<Target> targets) {
     Map<String, Result> results = new LinkedHashMap<>();
     for (Target target : fresh(targets)) {
@@ -169,7 +173,7 @@ final class Tasks {
   /** With so many R sessions for each node-tunnel, or as many as it is let have. */
   private static Map<String, Result> memory(List<Target> targets) {
     Map<String, Result> results = new LinkedHashMap<>();
-    for (Target target : fresh(targets)) {
+    for (Target target : pooled(targets)) {
       List<RClient> working = withR(target, R_SESSIONS * target.rserves.size());
       try (IdleClients idle = new IdleClients(target, SESSIONS - working.size())) {
         Result nothing = new Work(target).nothing();
