@@ -27,6 +27,7 @@ final class LoginQueue {
 
   static final long FIRST_DELAY_MILLIS = 250;
   private static final int MOST_DOUBLINGS = 5; // 8 s
+  private static final long REMEMBERED_NANOS = TimeUnit.MINUTES.toNanos(10);
   private static final int AT_ONCE = 4;
   private static final int MOST_WAITING = 1_000;
 
@@ -37,6 +38,10 @@ final class LoginQueue {
   private int checking;
   private int wrong;
   private long freeAtNanos;
+
+  /** Whose the wrong ones were; empty if they were of several names. */
+  private String wrongName = "";
+
   private boolean timed;
 
   LoginQueue(Checker checker, LongSupplier nanoTime, LogLimit.Later later) {
@@ -69,12 +74,18 @@ final class LoginQueue {
     while (!waiting.isEmpty() && !waiting.peek().wanted().getAsBoolean()) {
       waiting.remove(); // the client is gone
     }
-    if (waiting.isEmpty() || checking >= (wrong == 0 ? AT_ONCE : 1)) {
+    if (waiting.isEmpty()) {
       return null;
     }
     long left = freeAtNanos - nanoTime.getAsLong();
+    if (wrong > 0 && left < -REMEMBERED_NANOS) {
+      wrong = 0;
+    }
     if (wrong > 0 && left > 0) {
       startLater(left);
+      return null;
+    }
+    if (checking >= (wrong == 0 ? AT_ONCE : 1)) {
       return null;
     }
     checking++;
@@ -100,16 +111,17 @@ final class LoginQueue {
     Result result;
     synchronized (this) {
       checking--;
-      result = new Result(outcome, note(outcome, sinceNanos));
+      result = new Result(outcome, note(check.credentials().name(), outcome, sinceNanos));
     }
     check.then().accept(result);
     startNext();
   }
 
   /** How long the answer has to wait; the time that the check took shows nothing then. */
-  private long note(Outcome outcome, long sinceNanos) {
+  private long note(String name, Outcome outcome, long sinceNanos) {
     if (outcome == Outcome.RIGHT) {
-      wrong = 0; // it makes up for the wrong ones of this address
+      // Whoever has a name of its own must not gain guesses at those of others by that.
+      wrong = name.equals(wrongName) ? 0 : wrong;
       return 0;
     }
     if (outcome == Outcome.BUSY) {
@@ -117,6 +129,7 @@ final class LoginQueue {
     }
     long delay =
         TimeUnit.MILLISECONDS.toNanos(FIRST_DELAY_MILLIS << Math.min(wrong, MOST_DOUBLINGS));
+    wrongName = wrong == 0 || name.equals(wrongName) ? name : "";
     wrong++;
     freeAtNanos = sinceNanos + delay;
     return Math.max(0, TimeUnit.NANOSECONDS.toMillis(freeAtNanos - nanoTime.getAsLong()));

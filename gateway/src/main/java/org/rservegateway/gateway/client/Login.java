@@ -188,10 +188,10 @@ final class Login extends ByteToMessageDecoder {
     }
   }
 
-  /** For a log: short, and without what a terminal would act on. */
+  /** The client is told it too, so it can't forge a line there either. */
   private static String shown(String name) {
     return (name.length() > MOST_SHOWN ? name.substring(0, MOST_SHOWN) + "..." : name)
-        .replaceAll("[\\p{C}\\p{Zl}\\p{Zp}\"]", "?");
+        .replaceAll("[\\p{C}\"]", "?");
   }
 
   private void letIn(ChannelHandlerContext ctx, String name, int messageId) {

@@ -33,8 +33,12 @@ class LoginQueueTest {
 
   private void comes(int logins) {
     for (int i = 0; i < logins; i++) {
-      queue.add(new Check(new Credentials("ada", "x", "", true), () -> true, results::add));
+      comes("ada");
     }
+  }
+
+  private void comes(String name) {
+    queue.add(new Check(new Credentials(name, "x", "", true), () -> true, results::add));
   }
 
   private void end(Outcome outcome) {
@@ -99,7 +103,40 @@ class LoginQueueTest {
   }
 
   @Test
-  void aRightOneMakesUpForThoseBefore() {
+  void aRightOneOfAnotherNameDoesNot() {
+    for (int i = 0; i < 3; i++) {
+      comes("ada");
+      end(Outcome.WRONG);
+      now += 20 * SECOND;
+      comes("eve");
+      end(Outcome.RIGHT);
+    }
+
+    assertThat(results)
+        .extracting(Result::delayMillis)
+        .containsExactly(250L, 0L, 500L, 0L, 1000L, 0L);
+    comes("eve");
+    end(Outcome.WRONG);
+    now += 20 * SECOND;
+    comes("eve");
+    end(Outcome.RIGHT);
+    comes(10);
+    assertThat(begun).as("ada's are not made up for").hasSize(1);
+  }
+
+  @Test
+  void tenMinutesLaterAllIsForgotten() {
+    comes(1);
+    end(Outcome.WRONG);
+    now += 602 * SECOND;
+
+    comes(10);
+
+    assertThat(begun).hasSize(4);
+  }
+
+  @Test
+  void aRightOneOfTheSameNameMakesUpForThoseBefore() {
     comes(1);
     end(Outcome.WRONG);
     now += SECOND;

@@ -2,6 +2,9 @@ package org.rservegateway.gateway.client;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
@@ -22,6 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.rservegateway.gateway.session.ClientOrigin;
+import org.slf4j.LoggerFactory;
 
 /** A balancer's header, in whatever pieces it comes. */
 class ProxyHeaderTest {
@@ -116,6 +120,29 @@ class ProxyHeaderTest {
 
     assertThat(channel.isOpen()).isFalse();
     assertThat(behind.toString()).isEmpty();
+  }
+
+  /** The decoder's complaint quotes the header. */
+  @Test
+  void whatIsRefusedCantForgeALineOfTheLog() {
+    ListAppender<ILoggingEvent> log = new ListAppender<>();
+    Logger logger = (Logger) LoggerFactory.getLogger(Turned.class);
+    log.start();
+    logger.addAppender(log);
+    try {
+      channel.writeInbound(
+          Unpooled.wrappedBuffer(
+              ascii("PROXY TCP\n\033[2Jsession ended 10.9.8.7 127.0.0.1 1 2\r\n")));
+
+      assertThat(log.list)
+          .extracting(ILoggingEvent::getFormattedMessage)
+          .singleElement()
+          .asString()
+          .contains("no PROXY protocol header")
+          .doesNotContainPattern("\\p{Cntrl}");
+    } finally {
+      logger.detachAppender(log);
+    }
   }
 
   @Test
