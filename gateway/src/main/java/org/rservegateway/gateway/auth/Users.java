@@ -2,6 +2,7 @@ package org.rservegateway.gateway.auth;
 
 import at.favre.lib.crypto.bcrypt.BCrypt;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -77,8 +78,11 @@ public final class Users {
       lines = Files.readAllLines(Path.of(file), StandardCharsets.UTF_8);
     } catch (NoSuchFileException e) {
       throw new UsersException("there is no such file");
+    } catch (CharacterCodingException e) {
+      throw new UsersException("can't be read: it must be text in UTF-8");
     } catch (IOException | InvalidPathException e) {
-      throw new UsersException("can't be read: " + e.getMessage());
+      // The messages of these quote the path, whatever it holds.
+      throw new UsersException("can't be read: " + e.getClass().getSimpleName());
     }
     Map<String, String> secrets = new HashMap<>();
     for (int i = 0; i < lines.size(); i++) {
