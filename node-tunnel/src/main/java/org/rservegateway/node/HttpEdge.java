@@ -14,6 +14,8 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.util.concurrent.Future;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.wire.TunnelProtocol;
 
@@ -38,14 +40,23 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   private final NodeHealth health;
   private final MetricsPage metrics;
   private final Refusals refusals;
+  private final Duration most;
+  private Future<?> timer;
 
+  /**
+   * The edge for one connection.
+   *
+   * @param most time until its request has come, TLS included
+   */
   HttpEdge(
       NodeTunnelConfig config,
       NodeAccess access,
       RSessionOpener opener,
       NodeHealth health,
       MetricsPage metrics,
-      Refusals refusals) {
+      Refusals refusals,
+      Duration most) {
+    this.most = most;
     this.config = config;
     this.access = access;
     this.opener = opener;
@@ -54,8 +65,24 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     this.refusals = refusals;
   }
 
+  /** Silence is not enough of a sign: who sends a byte at a time is never silent. */
+  @Override
+  public void handlerAdded(ChannelHandlerContext ctx) {
+    timer =
+        ctx.executor()
+            .schedule(
+                () -> {
+                  refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent no request in time");
+                  ctx.close();
+                },
+                most.toNanos(),
+                TimeUnit.NANOSECONDS);
+    ctx.channel().closeFuture().addListener(closed -> timer.cancel(false));
+  }
+
   @Override
   protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
+    timer.cancel(false);
     if (request.decoderResult().isFailure()) {
       refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent what is no HTTP");
       answer(ctx, HttpResponseStatus.BAD_REQUEST, "not HTTP");

@@ -3,6 +3,7 @@ package org.rservegateway.node;
 import io.netty.channel.Channel;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.rservegateway.common.LogLimit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -12,6 +13,8 @@ import org.slf4j.event.Level;
 final class Refusals {
 
   private static final Logger log = LoggerFactory.getLogger(Refusals.class);
+
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   /** What was wrong with a connection. */
   enum Kind {
@@ -67,7 +70,8 @@ final class Refusals {
           case NOT_HTTP, TOKEN, PROTOCOL -> Level.INFO;
         };
     if (log.isEnabledForLevel(level) && limits.get(kind).admits(connection.eventLoop()::schedule)) {
-      log.atLevel(level).log("{} {}", connection.remoteAddress(), text);
+      String printable = UNPRINTABLE.matcher(text).replaceAll("?"); // it may quote what was sent
+      log.atLevel(level).log("{} {}", connection.remoteAddress(), printable);
     }
   }
 }

@@ -58,7 +58,8 @@ final class TunnelPipeline {
         "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
-    pipeline.addLast("edge", new HttpEdge(config, access, opener, health, metrics, refusals));
+    Duration most = pingInterval.multipliedBy(TunnelHandler.SILENT_INTERVALS_ALLOWED);
+    pipeline.addLast("edge", new HttpEdge(config, access, opener, health, metrics, refusals, most));
     ChannelHandler handshake =
         new WebSocketServerProtocolHandler(
             WebSocketServerProtocolConfig.newBuilder()

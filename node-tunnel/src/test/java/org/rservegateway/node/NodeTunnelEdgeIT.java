@@ -128,6 +128,35 @@ class NodeTunnelEdgeIT {
     }
   }
 
+  /** Never silent, and never through with its request. */
+  @Test
+  void whoAsksAByteAtATimeIsClosed() throws Exception {
+    ListAppender<ILoggingEvent> log = new ListAppender<>();
+    Logger root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    log.start();
+    root.addAppender(log);
+    try (Socket slow = connect(node.address())) {
+      slow.setSoTimeout(50);
+
+      await()
+          .atMost(TestGateway.PATIENCE)
+          .until(
+              () -> {
+                try {
+                  slow.getOutputStream().write('G');
+                  return !isOpen(slow.getInputStream());
+                } catch (IOException e) {
+                  return true;
+                }
+              });
+      assertThat(log.list)
+          .extracting(ILoggingEvent::getFormattedMessage)
+          .anyMatch(line -> line.contains("sent no request in time"));
+    } finally {
+      root.detachAppender(log);
+    }
+  }
+
   @Test
   void whereRserveIsDownTunnelsFailAndItsHealthSaysWhyUntilItIsUp(@TempDir Path own)
       throws Exception {

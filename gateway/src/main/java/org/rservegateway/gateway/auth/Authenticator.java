@@ -7,20 +7,27 @@ import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.rservegateway.common.LogLimit;
+import org.rservegateway.gateway.auth.LoginQueue.Check;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Checks logins against the file of users, on threads of its own, and remembers for a while who was
- * wrong, so that the next attempts of that address are answered ever later.
+ * Checks logins against the file of users, on threads of its own. Those of one address go through a
+ * {@link LoginQueue}, which remembers for a while who was wrong.
  */
 public final class Authenticator implements AutoCloseable {
 
@@ -32,18 +39,28 @@ public final class Authenticator implements AutoCloseable {
     BUSY
   }
 
+  /**
+   * What came of a login, and how long its answer has to wait.
+   *
+   * @param delayMillis 0 for a right one
+   */
+  public record Result(Outcome outcome, long delayMillis) {}
+
+  /** How long an answer waits to somebody who has shown no password at all. */
+  public static final long DELAY_MILLIS = LoginQueue.FIRST_DELAY_MILLIS;
+
   private static final Logger log = LoggerFactory.getLogger(Authenticator.class);
   private static final int THREADS = 2;
-  private static final int MOST_WAITING = 256;
+  private static final int MOST_IN_WORK = 256;
   private static final int MOST_REMEMBERED = 10_000;
   private static final Duration REMEMBERED = Duration.ofMinutes(10);
-  private static final long FIRST_DELAY_MILLIS = 250;
-  private static final int MOST_DOUBLINGS = 5; // 8 s
 
   private final GatewayConfig.Auth config;
-  private final Cache<InetAddress, AtomicInteger> wrong =
+  private final Cache<InetAddress, LoginQueue> queues =
       Caffeine.newBuilder().maximumSize(MOST_REMEMBERED).expireAfterAccess(REMEMBERED).build();
-  private final ThreadPoolExecutor threads;
+  private final Executor executor;
+  private final LongSupplier nanoTime;
+  private final LogLimit.Later later;
   private volatile Users users;
   private String seen;
 
@@ -53,22 +70,47 @@ public final class Authenticator implements AutoCloseable {
    * @throws UsersException if it can't be used
    */
   public Authenticator(GatewayConfig.Auth config) throws UsersException {
+    this(
+        config,
+        threads(),
+        System::nanoTime,
+        (task, delay, unit) -> CompletableFuture.delayedExecutor(delay, unit).execute(task));
+  }
+
+  /**
+   * Reads the file.
+   *
+   * @param executor which checks passwords, and may refuse to
+   * @param nanoTime the clock, as {@link System#nanoTime}
+   * @param later runs what has to wait
+   * @throws UsersException if the file can't be used
+   */
+  public Authenticator(
+      GatewayConfig.Auth config, Executor executor, LongSupplier nanoTime, LogLimit.Later later)
+      throws UsersException {
     this.config = config;
+    this.executor = executor;
+    this.nanoTime = nanoTime;
+    this.later = later;
     seen = fingerprint();
     users = Users.read(config.users());
-    threads =
+  }
+
+  private static ExecutorService threads() {
+    ThreadPoolExecutor threads =
         new ThreadPoolExecutor(
             THREADS,
             THREADS,
             REMEMBERED.toSeconds(),
             TimeUnit.SECONDS,
-            new ArrayBlockingQueue<>(MOST_WAITING),
+            new ArrayBlockingQueue<>(MOST_IN_WORK),
             task -> {
               Thread thread = new Thread(task, "login");
               thread.setDaemon(true);
               return thread;
             });
     threads.allowCoreThreadTimeOut(true);
+    return threads;
   }
 
   /** The settings. */
@@ -79,39 +121,38 @@ public final class Authenticator implements AutoCloseable {
   /**
    * Checks a login.
    *
-   * @param salt of the greeting's challenge where {@code password} answers that; empty where it is
-   *     the password itself
-   * @param then hears of it on another thread
+   * @param network what counts as one client, see {@code ClientOrigin}
+   * @param wanted whether the client is still there; asked when it is its turn
+   * @param then hears of it on any thread
    */
-  public void check(String name, String password, String salt, Consumer<Outcome> then) {
+  public void check(
+      InetAddress network, Credentials credentials, BooleanSupplier wanted, Consumer<Result> then) {
+    queues
+        .get(network, key -> new LoginQueue(this::start, nanoTime, later))
+        .add(new Check(credentials, wanted, then));
+  }
+
+  private void start(LoginQueue queue, Check check, long sinceNanos) {
+    Users now = users;
+    // Passwords that were right before take no time, so wrong ones of others don't keep them out.
+    if (now.isProven(check.credentials())) {
+      queue.checked(check, Outcome.RIGHT, sinceNanos);
+      return;
+    }
     try {
-      threads.execute(
-          () -> {
-            boolean right = false;
-            try {
-              right =
-                  salt.isEmpty()
-                      ? users.verify(name, password)
-                      : users.verifyCrypt(name, password, salt);
-            } catch (RuntimeException e) {
-              log.error("a login could not be checked, and counts as wrong", e);
-            }
-            then.accept(right ? Outcome.RIGHT : Outcome.WRONG);
-          });
+      executor.execute(() -> queue.checked(check, outcome(now, check), sinceNanos));
     } catch (RejectedExecutionException e) {
-      then.accept(Outcome.BUSY);
+      queue.checked(check, Outcome.BUSY, sinceNanos);
     }
   }
 
-  /** Remembers a wrong login, and says how long its answer has to wait. */
-  public long delayMillis(InetAddress host) {
-    int times = wrong.get(host, key -> new AtomicInteger()).getAndIncrement();
-    return FIRST_DELAY_MILLIS << Math.min(times, MOST_DOUBLINGS);
-  }
-
-  /** A right login makes up for the wrong ones of that address. */
-  public void forget(InetAddress host) {
-    wrong.invalidate(host);
+  private static Outcome outcome(Users users, Check check) {
+    try {
+      return users.verify(check.credentials()) ? Outcome.RIGHT : Outcome.WRONG;
+    } catch (RuntimeException e) {
+      log.error("a login could not be checked, and counts as wrong", e);
+      return Outcome.WRONG;
+    }
   }
 
   /** Reads the file again if it has changed; not on an event loop. */
@@ -135,7 +176,8 @@ public final class Authenticator implements AutoCloseable {
   private String fingerprint() {
     try {
       Path file = Path.of(config.users());
-      return Files.getLastModifiedTime(file) + " " + Files.size(file);
+      BasicFileAttributes found = Files.readAttributes(file, BasicFileAttributes.class);
+      return found.lastModifiedTime() + " " + found.size() + " " + found.fileKey();
     } catch (IOException | InvalidPathException e) {
       return "missing";
     }
@@ -143,6 +185,8 @@ public final class Authenticator implements AutoCloseable {
 
   @Override
   public void close() {
-    threads.shutdownNow();
+    if (executor instanceof ExecutorService threads) {
+      threads.shutdownNow();
+    }
   }
 }

@@ -2,16 +2,22 @@ package org.rservegateway.gateway.auth;
 
 import at.favre.lib.crypto.bcrypt.BCrypt;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
+import java.security.SecureRandom;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 import org.apache.commons.codec.digest.UnixCrypt;
 
 /**
@@ -29,14 +35,36 @@ public final class Users {
   private static final int MOST_COST = 16;
   private static final int MOST_PASSWORD_BYTES = 71;
 
-  /** Takes as long as a real one, so that a name that is unknown can't be told by the time. */
-  private static final String NOBODYS =
-      "$2a$10$abcdefghijklmnopqrstuuQ1kLhIYzWcXOqYQ7Zb5HnNRt0eKQqy6";
+  /** Salt and hash of nobody's password. */
+  private static final String NOBODYS = "abcdefghijklmnopqrstuuQ1kLhIYzWcXOqYQ7Zb5HnNRt0eKQqy6";
+
+  private static final String MAC = "HmacSHA256";
+  private static final int KEY_BYTES = 32;
 
   private final Map<String, String> secrets;
+  private final String nobodys;
+
+  /** Of passwords that were right; without the key, which is in memory only, of no use. */
+  private final Map<String, byte[]> proven = new ConcurrentHashMap<>();
+
+  private final SecretKeySpec key;
 
   private Users(Map<String, String> secrets) {
     this.secrets = secrets;
+    int cost =
+        secrets.values().stream()
+            .filter(secret -> !secret.startsWith(PLAIN))
+            .mapToInt(Users::cost)
+            .max()
+            .orElse(COST);
+    nobodys = "$2a$%02d$%s".formatted(cost, NOBODYS);
+    byte[] random = new byte[KEY_BYTES];
+    new SecureRandom().nextBytes(random);
+    key = new SecretKeySpec(random, MAC);
+  }
+
+  private static int cost(String hash) {
+    return Integer.parseInt(hash.substring(4, 6));
   }
 
   /**
@@ -50,8 +78,11 @@ public final class Users {
       lines = Files.readAllLines(Path.of(file), StandardCharsets.UTF_8);
     } catch (NoSuchFileException e) {
       throw new UsersException("there is no such file");
+    } catch (CharacterCodingException e) {
+      throw new UsersException("can't be read: it must be text in UTF-8");
     } catch (IOException | InvalidPathException e) {
-      throw new UsersException("can't be read: " + e.getMessage());
+      // The messages of these quote the path, whatever it holds.
+      throw new UsersException("can't be read: " + e.getClass().getSimpleName());
     }
     Map<String, String> secrets = new HashMap<>();
     for (int i = 0; i < lines.size(); i++) {
@@ -98,7 +129,7 @@ public final class Users {
                   + " or \"htpasswd -nB %s\"")
               .formatted(number, name, name, name));
     }
-    if (!secret.startsWith(PLAIN) && Integer.parseInt(secret.substring(4, 6)) > MOST_COST) {
+    if (!secret.startsWith(PLAIN) && cost(secret) > MOST_COST) {
       throw new UsersException(
           "line %d: user \"%s\": a cost above %d takes longer than a login may"
               .formatted(number, name, MOST_COST));
@@ -113,31 +144,62 @@ public final class Users {
     return secrets.size();
   }
 
-  /** Whether this is the user's password. It takes long by design: not for an event loop. */
-  boolean verify(String name, String password) {
-    String secret = secrets.getOrDefault(name, NOBODYS);
-    if (secret.startsWith(PLAIN)) {
-      return same(secret.substring(PLAIN.length()), password);
+  /** Whether they are a user's. It takes long by design: not for an event loop. */
+  boolean verify(Credentials shown) {
+    if (!shown.salt().isEmpty() && verifyCrypt(shown.name(), shown.secret(), shown.salt())) {
+      return true;
     }
-    if (password.getBytes(StandardCharsets.UTF_8).length > MOST_PASSWORD_BYTES) {
-      return false; // bcrypt would look at the beginning only
+    boolean right = shown.mayBePlain() && verifyPassword(shown.name(), shown.secret());
+    if (right) {
+      proven.put(shown.name(), mac(shown.secret()));
     }
-    boolean right =
-        BCrypt.verifyer()
-            .verify(
-                password.getBytes(StandardCharsets.UTF_8), secret.getBytes(StandardCharsets.UTF_8))
-            .verified;
-    return right && secrets.containsKey(name);
+    return right;
+  }
+
+  /** Whether it is a password that was right before, since this file was read; takes no time. */
+  boolean isProven(Credentials shown) {
+    byte[] before = proven.get(shown.name());
+    return before != null
+        && shown.mayBePlain()
+        && MessageDigest.isEqual(before, mac(shown.secret()));
+  }
+
+  private byte[] mac(String password) {
+    try {
+      Mac mac = Mac.getInstance(MAC);
+      mac.init(key);
+      return mac.doFinal(password.getBytes(StandardCharsets.UTF_8));
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e); // every Java has it
+    }
+  }
+
+  /** A name that is unknown, or whose password needs no hash, can't be told by the time. */
+  private boolean verifyPassword(String name, String password) {
+    String secret = secrets.getOrDefault(name, "");
+    boolean isPlain = secret.startsWith(PLAIN);
+    byte[] bytes = password.getBytes(StandardCharsets.UTF_8);
+    boolean hashed = false;
+    // Of a longer one, bcrypt would look at the beginning only.
+    if (bytes.length > 0 && bytes.length <= MOST_PASSWORD_BYTES) {
+      String hash = secret.isEmpty() || isPlain ? nobodys : secret;
+      hashed =
+          BCrypt.verifyer().verify(bytes, hash.getBytes(StandardCharsets.UTF_8)).verified
+              && secret.equals(hash);
+    }
+    return isPlain ? same(secret.substring(PLAIN.length()), password) : hashed;
   }
 
   /**
    * Whether this is crypt(3) of the user's password with the salt of the greeting ({@code Rserv.c},
    * {@code auth_user}); only passwords that are written plainly can be compared so.
    */
-  boolean verifyCrypt(String name, String answer, String salt) {
+  private boolean verifyCrypt(String name, String answer, String salt) {
     String secret = secrets.getOrDefault(name, "");
-    return secret.startsWith(PLAIN)
-        && same(UnixCrypt.crypt(secret.substring(PLAIN.length()), salt), answer);
+    boolean isPlain = secret.startsWith(PLAIN);
+    boolean right =
+        same(UnixCrypt.crypt(isPlain ? secret.substring(PLAIN.length()) : name, salt), answer);
+    return isPlain && right;
   }
 
   private static boolean same(String one, String other) {

@@ -57,6 +57,9 @@ final class OperatorCommands {
         description = "Sessions that live: who, where, in which state and for how long.")
     static int sessions(
         @Option(names = "--client", description = "Only of this address.") Optional<String> client,
+        @Option(names = "--user", description = "Only of this user.") Optional<String> user,
+        @Option(names = "--profile", description = "Only of this profile.")
+            Optional<String> profile,
         @Option(names = "--node", description = "Only on this node.") Optional<String> node,
         @Option(
                 names = "--state",
@@ -76,6 +79,8 @@ final class OperatorCommands {
       String query =
           Stream.of(
                   client.map(value -> "client=" + encode(value)),
+                  user.map(value -> "user=" + encode(value)),
+                  profile.map(value -> "profile=" + encode(value)),
                   node.map(value -> "node=" + encode(value)),
                   state.map(value -> "state=" + encode(value)),
                   Optional.of("sort=" + encode(sort)))

@@ -131,6 +131,7 @@ public final class ClientListener {
             .channelFactory(eventLoops.serverChannels())
             .option(ChannelOption.SO_BACKLOG, listen.backlog())
             .option(ChannelOption.SO_REUSEADDR, true)
+            .handler(new AcceptPause(port))
             .childOption(ChannelOption.TCP_NODELAY, true)
             .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
             .childOption(

@@ -5,11 +5,14 @@ import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
 import io.netty.handler.ssl.SslHandler;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.gateway.auth.Authenticator;
+import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.session.ClientSession;
+import org.rservegateway.gateway.session.CloseReason;
 import org.rservegateway.gateway.session.SessionContext;
 
 /**
@@ -60,35 +63,65 @@ final class ClientPipeline {
   }
 
   private void secure(Channel client) {
-    if (tls.isEmpty()) {
-      logIn(client);
+    if (tls.isEmpty() && authenticator.isEmpty()) {
+      serve(client);
+    } else {
+      arrive(client);
+    }
+  }
+
+  /** TLS and logins cost something, so who may come is asked before them. */
+  private void arrive(Channel client) {
+    ClientOrigin origin = ClientOrigin.of(client).asCounted();
+    GatewayConfig.Limits limits = context.config().of(origin.host(), "", tls.isPresent()).limits();
+    Optional<CloseReason> limit = context.registry().arrives(origin, limits);
+    if (limit.isPresent()) {
+      turned.away(client, Kind.TOO_MANY, context.registry().describe(limit.get(), limits));
+      client.close();
       return;
     }
-    SslHandler handler = tls.get().get().newHandler(client.alloc());
+    origin.note(client);
+    AtomicBoolean over = new AtomicBoolean();
+    Runnable arrived =
+        () -> {
+          if (!over.getAndSet(true)) {
+            context.registry().arrived(origin);
+          }
+        };
+    client.closeFuture().addListener(closed -> arrived.run());
+    ClientStep session =
+        passed -> {
+          arrived.run();
+          serve(passed);
+        };
+    ClientStep login = authenticator.isEmpty() ? session : passed -> logIn(passed, session);
+    if (tls.isEmpty()) {
+      login.begin(client);
+    } else {
+      shakeHands(client, tls.get(), login);
+    }
+  }
+
+  private void shakeHands(Channel client, TlsContext by, ClientStep next) {
+    SslHandler handler = by.get().newHandler(client.alloc());
     handler.setHandshakeTimeoutMillis(TLS_HANDSHAKE.toMillis());
     client
         .pipeline()
         .addLast("tls", handler)
-        .addLast(
-            "handshake",
-            new TlsHandshake(listen().tls().clientNames().texts(), turned, this::logIn));
+        .addLast("handshake", new TlsHandshake(listen().tls().clientNames().texts(), turned, next));
   }
 
-  private void logIn(Channel client) {
-    if (authenticator.isEmpty()) {
-      serve(client);
-      return;
-    }
+  private void logIn(Channel client, ClientStep next) {
     client
         .pipeline()
         .addLast(
             "login",
             new Login(
-                authenticator.get(),
+                authenticator.orElseThrow(),
                 ClientOrigin.of(client).tls(),
                 context.config().timeouts().firstCommand(),
                 turned,
-                this::serve));
+                next));
   }
 
   private void serve(Channel client) {

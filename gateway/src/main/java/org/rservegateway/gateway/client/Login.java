@@ -9,12 +9,16 @@ import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
+import org.rservegateway.gateway.auth.Authenticator.Result;
+import org.rservegateway.gateway.auth.Credentials;
 import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.session.Farewell;
+import org.rservegateway.gateway.session.ProtocolGuess;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
@@ -32,6 +36,11 @@ final class Login extends ByteToMessageDecoder {
   private static final int STRING = 4;
   private static final int PARAMETER_BYTES = 4;
   private static final int MOST_BYTES = 4096;
+  private static final int MOST_SHOWN = 64;
+
+  /** Where {@code timeouts.firstCommand} is without an end: nobody takes longer to log in. */
+  private static final Duration MOST = Duration.ofMinutes(1);
+
   private static final String SALT =
       "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   private static final SecureRandom RANDOM = new SecureRandom();
@@ -44,16 +53,17 @@ final class Login extends ByteToMessageDecoder {
   private final Duration most;
   private Future<?> timer;
   private boolean answering;
+  private boolean refused;
 
   /**
    * The login of one client.
    *
    * @param tls whether what it sends is encrypted
-   * @param most time that it may take; 0 for without an end
+   * @param most time that it may take; 0 for a minute
    */
   Login(Authenticator authenticator, boolean tls, Duration most, Turned turned, ClientStep next) {
     this.authenticator = authenticator;
-    this.most = most;
+    this.most = most.isZero() ? MOST : most;
     this.turned = turned;
     this.next = next;
     plain = tls || authenticator.config().plainWithoutTls();
@@ -66,21 +76,17 @@ final class Login extends ByteToMessageDecoder {
 
   @Override
   public void handlerAdded(ChannelHandlerContext ctx) {
-    if (!most.isZero()) {
-      timer =
-          ctx.executor()
-              .schedule(
-                  () -> refuse(ctx, "no login within timeouts.firstCommand", 0),
-                  most.toNanos(),
-                  TimeUnit.NANOSECONDS);
-    }
+    timer =
+        ctx.executor()
+            .schedule(
+                () -> refuse(ctx, "no login within timeouts.firstCommand", 0),
+                most.toNanos(),
+                TimeUnit.NANOSECONDS);
   }
 
   @Override
   public void handlerRemoved0(ChannelHandlerContext ctx) {
-    if (timer != null) {
-      timer.cancel(false);
-    }
+    timer.cancel(false);
   }
 
   @Override
@@ -101,17 +107,17 @@ final class Login extends ByteToMessageDecoder {
 
   @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out) {
+    if (refused) {
+      in.skipBytes(in.readableBytes()); // it is read until it closes, see Farewell
+      return;
+    }
     if (answering || in.readableBytes() < QapHeader.BYTES) {
       return;
     }
     QapHeader header = QapHeader.get(in, in.readerIndex());
     if (header.command() != QapCommand.LOGIN.code()) {
-      String name = QapCommand.of(header.command()).map(QapCommand::protocolName).orElse("no QAP1");
       in.skipBytes(in.readableBytes());
-      refuse(
-          ctx,
-          "no login, but " + name + (plain || !salt.isEmpty() ? "" : "; " + NO_PASSWORD),
-          header.messageId());
+      refuse(ctx, "no login, but " + describe(header), header.messageId());
     } else if (header.length() < PARAMETER_BYTES || header.length() > MOST_BYTES) {
       in.skipBytes(in.readableBytes());
       refuse(ctx, "a login of %d bytes".formatted(header.length()), header.messageId());
@@ -120,6 +126,15 @@ final class Login extends ByteToMessageDecoder {
       String text = text(in.readSlice((int) header.length()));
       login(ctx, text, header.messageId());
     }
+  }
+
+  private String describe(QapHeader header) {
+    Optional<String> name = QapCommand.of(header.command()).map(QapCommand::protocolName);
+    if (name.isPresent()) {
+      return name.get() + (plain || !salt.isEmpty() ? "" : "; " + NO_PASSWORD);
+    }
+    String guess = ProtocolGuess.of(header);
+    return "no QAP1" + (guess.isEmpty() ? "" : "; " + guess);
   }
 
   /** The first parameter, a string; empty if it is none. */
@@ -143,50 +158,45 @@ final class Login extends ByteToMessageDecoder {
     }
     beginAnswer(ctx);
     // A client that was offered a challenge answers that; where both were offered it may do either.
-    Runnable asPassword =
-        () ->
-            authenticator.check(
-                name, password, "", outcome -> checked(ctx, name, messageId, outcome));
-    if (salt.isEmpty()) {
-      asPassword.run();
-    } else {
-      authenticator.check(
-          name,
-          password,
-          salt,
-          outcome -> {
-            if (outcome == Outcome.WRONG && plain) {
-              asPassword.run();
-            } else {
-              checked(ctx, name, messageId, outcome);
-            }
-          });
-    }
+    authenticator.check(
+        ClientOrigin.of(ctx.channel()).network(),
+        new Credentials(name, password, salt, plain),
+        ctx.channel()::isActive,
+        result -> checked(ctx, name, messageId, result));
   }
 
-  private void checked(ChannelHandlerContext ctx, String name, int messageId, Outcome outcome) {
+  private void checked(ChannelHandlerContext ctx, String name, int messageId, Result result) {
     if (!ctx.executor().inEventLoop()) {
-      ctx.executor().execute(() -> checked(ctx, name, messageId, outcome));
+      ctx.executor().execute(() -> checked(ctx, name, messageId, result));
       return;
     }
     if (!ctx.channel().isActive()) {
       return;
     }
     answering = false;
-    ctx.channel().config().setAutoRead(true);
-    if (outcome != Outcome.RIGHT) {
+    if (result.outcome() == Outcome.RIGHT) {
+      ctx.channel().config().setAutoRead(true);
+      letIn(ctx, name, messageId);
+    } else {
       refuse(
           ctx,
-          outcome == Outcome.BUSY
+          result.outcome() == Outcome.BUSY
               ? "too many logins at a time"
-              : "wrong name or password for \"%s\""
-                  .formatted(name.replaceAll("[\\p{Cntrl}\"]", "?")),
-          messageId);
-      return;
+              : "wrong name or password for \"%s\"".formatted(shown(name)),
+          messageId,
+          result.delayMillis());
     }
+  }
+
+  /** The client is told it too, so it can't forge a line there either. */
+  private static String shown(String name) {
+    return (name.length() > MOST_SHOWN ? name.substring(0, MOST_SHOWN) + "..." : name)
+        .replaceAll("[\\p{C}\"]", "?");
+  }
+
+  private void letIn(ChannelHandlerContext ctx, String name, int messageId) {
     Channel client = ctx.channel();
     ClientOrigin origin = ClientOrigin.of(client);
-    authenticator.forget(origin.host());
     origin.loggedIn(name).note(client);
     ByteBuf ok = client.alloc().buffer(QapHeader.BYTES);
     new QapHeader(RESPONSE_OK, 0, messageId).writeTo(ok);
@@ -198,12 +208,16 @@ final class Login extends ByteToMessageDecoder {
   }
 
   private void refuse(ChannelHandlerContext ctx, String reason, int messageId) {
+    refuse(ctx, reason, messageId, Authenticator.DELAY_MILLIS);
+  }
+
+  private void refuse(ChannelHandlerContext ctx, String reason, int messageId, long delayMillis) {
     if (answering || !ctx.channel().isActive()) {
       return;
     }
     beginAnswer(ctx);
+    refused = true;
     turned.away(ctx.channel(), Kind.LOGIN, reason);
-    long delay = authenticator.delayMillis(ClientOrigin.of(ctx.channel()).host());
     ctx.executor()
         .schedule(
             () ->
@@ -211,7 +225,7 @@ final class Login extends ByteToMessageDecoder {
                     ctx.channel(),
                     QapError.AUTH_FAILED.response(
                         ctx.alloc(), "the login failed: " + reason, messageId)),
-            delay,
+            delayMillis,
             TimeUnit.MILLISECONDS);
   }
 

@@ -16,6 +16,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import javax.naming.InvalidNameException;
 import javax.naming.ldap.LdapName;
 import javax.naming.ldap.Rdn;
@@ -31,6 +32,8 @@ final class TlsHandshake extends ChannelInboundHandlerAdapter {
 
   /** RFC 5280, 4.2.1.6: rfc822Name and dNSName. */
   private static final Set<Integer> NAMES = Set.of(1, 2);
+
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   private final List<String> allowed;
   private final Turned turned;
@@ -118,7 +121,8 @@ final class TlsHandshake extends ChannelInboundHandlerAdapter {
     } catch (InvalidNameException | CertificateParsingException e) {
       // what was found before counts
     }
-    return names.stream().map(name -> name.replaceAll("[\\p{Cntrl} ]", "_")).toList();
+    // A name as it is: changed, it might be somebody else's. One that could forge a line is none.
+    return names.stream().filter(name -> !UNPRINTABLE.matcher(name).find()).toList();
   }
 
   private static String describe(Throwable failure) {

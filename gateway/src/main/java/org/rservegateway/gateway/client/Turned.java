@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.Channel;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.session.ClientOrigin;
@@ -15,6 +16,8 @@ import org.slf4j.LoggerFactory;
 final class Turned {
 
   private static final Logger log = LoggerFactory.getLogger(Turned.class);
+
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   private final Map<Kind, Counter> counters = new EnumMap<>(Kind.class);
   private final Map<Kind, LogLimit> limits = new EnumMap<>(Kind.class);
@@ -53,7 +56,10 @@ final class Turned {
     counters.get(kind).increment();
     if (limits.get(kind).admits(client.eventLoop()::schedule)) {
       log.info(
-          "client turned away: {} ({}) client={}", kind.label, reason, ClientOrigin.of(client));
+          "client turned away: {} ({}) client={}",
+          kind.label,
+          UNPRINTABLE.matcher(reason).replaceAll("?"), // it may quote what the client sent
+          ClientOrigin.of(client));
     }
   }
 }

@@ -3,6 +3,7 @@ package org.rservegateway.gateway.config;
 import io.netty.handler.ipfilter.IpFilterRuleType;
 import io.netty.handler.ipfilter.IpSubnetFilterRule;
 import io.netty.util.NetUtil;
+import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -50,10 +51,14 @@ public final class AddressRanges {
       if ((bits == IPV4_BITS || NetUtil.isValidIpV6Address(address))
           && prefix >= 0
           && prefix <= bits) {
-        return new IpSubnetFilterRule(
-            InetAddress.getByAddress(NetUtil.createByteArrayFromIpAddressString(address)),
-            prefix,
-            IpFilterRuleType.ACCEPT);
+        InetAddress parsed =
+            InetAddress.getByAddress(NetUtil.createByteArrayFromIpAddressString(address));
+        // Java makes an IPv4 address of ::ffff:10.1.0.0, whose first 96 bits say nothing.
+        boolean isMapped = bits == IPV6_BITS && parsed instanceof Inet4Address;
+        int own = isMapped ? prefix - (IPV6_BITS - IPV4_BITS) : prefix;
+        if (own >= 0) {
+          return new IpSubnetFilterRule(parsed, own, IpFilterRuleType.ACCEPT);
+        }
       }
     } catch (NumberFormatException | java.net.UnknownHostException e) {
       // said below

@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.config;
 
+import java.net.InetAddress;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -251,6 +252,8 @@ public record GatewayConfig(
    *
    * @param sessions client connections in all
    * @param sessionsPerClient client connections of one address; 0 for any number
+   * @param sessionsPerUser client connections of one user, by login or certificate; 0 for any
+   *     number
    * @param silentPerClient those of them that have not sent their first command; 0 for any number
    * @param connectsPerSecond of one address, ten times as many at once; 0 for any number
    * @param queue client sessions that wait for an R session
@@ -260,6 +263,7 @@ public record GatewayConfig(
   public record Limits(
       @Default("10000") int sessions,
       @Default("0") int sessionsPerClient,
+      @Default("0") int sessionsPerUser,
       @Default("0") int silentPerClient,
       @Default("0") int connectsPerSecond,
       @Default("1000") int queue,
@@ -269,6 +273,7 @@ public record GatewayConfig(
     void check(Mistakes mistakes) {
       mistakes.refuseOutside(1, MAX_SESSIONS, sessions, "limits.sessions");
       mistakes.refuseOutside(0, MAX_SESSIONS, sessionsPerClient, "limits.sessionsPerClient");
+      mistakes.refuseOutside(0, MAX_SESSIONS, sessionsPerUser, "limits.sessionsPerUser");
       mistakes.refuseOutside(0, MAX_SESSIONS, silentPerClient, "limits.silentPerClient");
       mistakes.refuseOutside(0, MAX_SESSIONS, connectsPerSecond, "limits.connectsPerSecond");
       mistakes.refuseOutside(0, Integer.MAX_VALUE, queue, "limits.queue");
@@ -466,6 +471,11 @@ public record GatewayConfig(
    */
   public int eventLoops(int processors) {
     return threads > 0 ? threads : Math.max(1, processors / 2);
+  }
+
+  /** The settings that count for this client: those of its profile, or else these. */
+  public GatewayConfig of(InetAddress address, String user, boolean tls) {
+    return profiles.of(address, user, tls).map(Profile::settings).orElse(this);
   }
 
   void check(Mistakes mistakes) {

@@ -42,6 +42,7 @@ public record Profile(
 
   private record ShapeOfLimits(
       @Default("0") int sessionsPerClient,
+      @Default("0") int sessionsPerUser,
       @Default("0") int silentPerClient,
       @Default("0") ByteSize packet) {}
 

@@ -2,9 +2,12 @@ package org.rservegateway.gateway.session;
 
 import io.netty.channel.Channel;
 import io.netty.util.AttributeKey;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
 
 /**
  * Who a client is, as far as is known before its session begins.
@@ -13,8 +16,13 @@ import java.net.SocketAddress;
  * @param tls whether it speaks TLS
  * @param user the name that it has proved, by a certificate or a password; empty if none
  * @param greeted whether it has read a greeting, and has logged in
+ * @param counted whether its connect has been counted against {@code limits.connectsPerSecond}
  */
-public record ClientOrigin(SocketAddress address, boolean tls, String user, boolean greeted) {
+public record ClientOrigin(
+    SocketAddress address, boolean tls, String user, boolean greeted, boolean counted) {
+
+  private static final int NETWORK_BYTES = 8;
+  private static final int IPV6_BYTES = 16;
 
   private static final AttributeKey<ClientOrigin> KEY =
       AttributeKey.valueOf(ClientOrigin.class, "");
@@ -22,7 +30,9 @@ public record ClientOrigin(SocketAddress address, boolean tls, String user, bool
   /** What is known of the client on this connection. */
   public static ClientOrigin of(Channel client) {
     ClientOrigin known = client.attr(KEY).get();
-    return known == null ? new ClientOrigin(client.remoteAddress(), false, "", false) : known;
+    return known == null
+        ? new ClientOrigin(client.remoteAddress(), false, "", false, false)
+        : known;
   }
 
   /** From now on this is known of the client on this connection. */
@@ -32,17 +42,22 @@ public record ClientOrigin(SocketAddress address, boolean tls, String user, bool
 
   /** The same with the client's own address. */
   public ClientOrigin at(SocketAddress real) {
-    return new ClientOrigin(real, tls, user, greeted);
+    return new ClientOrigin(real, tls, user, greeted, counted);
   }
 
   /** The same by TLS. */
   public ClientOrigin byTls(String certified) {
-    return new ClientOrigin(address, true, certified, greeted);
+    return new ClientOrigin(address, true, certified, greeted, counted);
   }
 
   /** The same with a user who has logged in. */
   public ClientOrigin loggedIn(String name) {
-    return new ClientOrigin(address, tls, name, true);
+    return new ClientOrigin(address, tls, name, true, counted);
+  }
+
+  /** The same, whose connect has been counted. */
+  public ClientOrigin asCounted() {
+    return new ClientOrigin(address, tls, user, greeted, true);
   }
 
   /** Its address without the port; this machine's where it has none. */
@@ -52,9 +67,28 @@ public record ClientOrigin(SocketAddress address, boolean tls, String user, bool
         : InetAddress.getLoopbackAddress();
   }
 
-  /** For log lines: what there is of address, TLS and user. */
+  /**
+   * What limits count as one client: its IPv4 address, or the first half of its IPv6 one, since
+   * whoever has one address of such a network has all of them.
+   */
+  public InetAddress network() {
+    InetAddress host = host();
+    if (!(host instanceof Inet6Address)) {
+      return host;
+    }
+    byte[] network = Arrays.copyOf(Arrays.copyOf(host.getAddress(), NETWORK_BYTES), IPV6_BYTES);
+    try {
+      return InetAddress.getByAddress(network);
+    } catch (UnknownHostException e) {
+      throw new IllegalStateException(e); // sixteen bytes are an address
+    }
+  }
+
+  /** For log lines: what there is of address, TLS and user, each without a space. */
   @Override
   public String toString() {
-    return address + (tls ? " tls" : "") + (user.isEmpty() ? "" : " user=" + user);
+    return address
+        + (tls ? " tls" : "")
+        + (user.isEmpty() ? "" : " user=" + user.replaceAll("[\\p{C}\\p{Z}]", "_"));
   }
 }

@@ -110,7 +110,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     dispatcher = context.dispatcher();
     id = context.registry().nextId();
     origin = ClientOrigin.of(client);
-    place = new Place(context.registry(), origin.host());
+    place = new Place(context.registry(), origin);
     profile =
         context
             .config()

@@ -28,6 +28,8 @@ public enum CloseReason {
   SESSION_LIMIT("session limit", QapError.SESSION_BUSY, Told.LATER),
   /** {@code limits.sessionsPerClient} connections of this address are there already. */
   CLIENT_LIMIT("client limit", QapError.SESSION_BUSY, Told.LATER),
+  /** {@code limits.sessionsPerUser} connections of this user are there already. */
+  USER_LIMIT("user limit", QapError.SESSION_BUSY, Told.LATER),
   /** {@code limits.silentPerClient} connections of this address have sent no command yet. */
   SILENT_LIMIT("silent limit", QapError.SESSION_BUSY, Told.LATER),
   /** This address connects more often than {@code limits.connectsPerSecond}. */

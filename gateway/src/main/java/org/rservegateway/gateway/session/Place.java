@@ -1,6 +1,5 @@
 package org.rservegateway.gateway.session;
 
-import java.net.InetAddress;
 import java.util.Optional;
 import org.rservegateway.gateway.config.GatewayConfig;
 
@@ -15,17 +14,17 @@ final class Place {
   }
 
   private final SessionRegistry registry;
-  private final InetAddress host;
+  private final ClientOrigin origin;
   private Kind kind = Kind.NONE;
 
-  Place(SessionRegistry registry, InetAddress host) {
+  Place(SessionRegistry registry, ClientOrigin origin) {
     this.registry = registry;
-    this.host = host;
+    this.origin = origin;
   }
 
   /** Takes it, if {@code limits} leave one; else which of them is reached. */
   Optional<CloseReason> take(GatewayConfig.Limits limits) {
-    Optional<CloseReason> limit = registry.admit(host, limits);
+    Optional<CloseReason> limit = registry.admit(origin, limits);
     if (limit.isEmpty()) {
       kind = Kind.SILENT;
     }
@@ -44,7 +43,7 @@ final class Place {
   /** The first command has come. */
   void spoke() {
     if (kind == Kind.SILENT) {
-      registry.spoke(host);
+      registry.spoke(origin.network());
       kind = Kind.SPEAKING;
     }
   }
@@ -53,10 +52,10 @@ final class Place {
   void leave() {
     switch (kind) {
       case SILENT -> {
-        registry.spoke(host);
-        registry.release(host);
+        registry.spoke(origin.network());
+        registry.release(origin);
       }
-      case SPEAKING -> registry.release(host);
+      case SPEAKING -> registry.release(origin);
       case REFUSED -> registry.releaseRefused();
       case NONE -> {}
     }

@@ -6,7 +6,7 @@ import java.util.Set;
 import org.rservegateway.wire.QapHeader;
 
 /** What somebody may speak whose first 16 bytes are no header of QAP1. */
-final class ProtocolGuess {
+public final class ProtocolGuess {
 
   private static final Set<String> HTTP =
       Set.of("GET ", "POST", "HEAD", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ");
@@ -16,7 +16,7 @@ final class ProtocolGuess {
   private ProtocolGuess() {}
 
   /** A clause for people, such as "it looks like HTTP"; empty where nothing is known. */
-  static String of(QapHeader header) {
+  public static String of(QapHeader header) {
     int first = Integer.reverseBytes(header.command());
     String text = text(first);
     if (HTTP.contains(text)) {

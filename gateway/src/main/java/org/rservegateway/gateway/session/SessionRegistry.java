@@ -15,7 +15,7 @@ import org.rservegateway.gateway.config.GatewayConfig;
 
 /**
  * All sessions that live, in a Caffeine cache in which each one expires at its earliest deadline,
- * and how many each client's address has. Safe for all threads.
+ * and how many each address and user has. Safe for all threads.
  *
  * <p>Caffeine sorts deadlines into buckets of 2<sup>30</sup> ticks and looks at a bucket when time
  * has left it. In nanoseconds that would be up to a second late; so a tick here is an eighth of a
@@ -31,6 +31,7 @@ public final class SessionRegistry {
   private final LongSupplier nanoTime;
   private final Cache<Long, ClientSession> sessions;
   private final Cache<InetAddress, Integer> perClient = Caffeine.newBuilder().build();
+  private final Cache<String, Integer> perUser = Caffeine.newBuilder().build();
   private final Cache<InetAddress, Integer> silentPerClient = Caffeine.newBuilder().build();
   private final ConnectRate rate;
   private final AtomicLong lastId = new AtomicLong();
@@ -71,26 +72,67 @@ public final class SessionRegistry {
   }
 
   /**
+   * Counts a client that has to pass TLS or a login before its session begins: both cost more than
+   * a session that says nothing. If it is not refused, it has to be {@link #arrived} later.
+   *
+   * @return which limit refuses it
+   */
+  public Optional<CloseReason> arrives(ClientOrigin client, GatewayConfig.Limits limits) {
+    return mayConnect(client, limits)
+        ? silent(client, limits)
+        : Optional.of(CloseReason.CONNECT_RATE);
+  }
+
+  /** A client has passed what comes before its session, or never will. */
+  public void arrived(ClientOrigin client) {
+    spoke(client.network());
+  }
+
+  /**
    * Takes a session in, which has to {@link #release} its place.
    *
    * @param limits that count for this client
    * @return which limit refuses it; empty if it has its place
    */
-  Optional<CloseReason> admit(InetAddress client, GatewayConfig.Limits limits) {
-    if (limits.connectsPerSecond() > 0 && !rate.admits(client, limits.connectsPerSecond())) {
+  Optional<CloseReason> admit(ClientOrigin client, GatewayConfig.Limits limits) {
+    if (!client.counted() && !mayConnect(client, limits)) {
       return Optional.of(CloseReason.CONNECT_RATE);
     }
-    if (admitted.incrementAndGet() > limits.sessions()) {
-      admitted.decrementAndGet();
+    Optional<CloseReason> limit = place(client, limits);
+    if (limit.isEmpty()) {
+      limit = silent(client, limits);
+    }
+    if (limit.isPresent()) {
+      release(client);
+    }
+    return limit;
+  }
+
+  private boolean mayConnect(ClientOrigin client, GatewayConfig.Limits limits) {
+    return limits.connectsPerSecond() == 0
+        || rate.admits(client.network(), limits.connectsPerSecond());
+  }
+
+  /** Counts it in any case. */
+  private Optional<CloseReason> place(ClientOrigin client, GatewayConfig.Limits limits) {
+    int all = admitted.incrementAndGet();
+    int ofAddress = increment(perClient, client.network());
+    int ofUser = client.user().isEmpty() ? 0 : increment(perUser, client.user());
+    if (all > limits.sessions()) {
       return Optional.of(CloseReason.SESSION_LIMIT);
     }
-    if (increment(perClient, client) > most(limits.sessionsPerClient())) {
-      release(client);
+    if (ofAddress > most(limits.sessionsPerClient())) {
       return Optional.of(CloseReason.CLIENT_LIMIT);
     }
-    if (increment(silentPerClient, client) > most(limits.silentPerClient())) {
-      spoke(client);
-      release(client);
+    return ofUser > most(limits.sessionsPerUser())
+        ? Optional.of(CloseReason.USER_LIMIT)
+        : Optional.empty();
+  }
+
+  /** Counts it unless it is refused. */
+  private Optional<CloseReason> silent(ClientOrigin client, GatewayConfig.Limits limits) {
+    if (increment(silentPerClient, client.network()) > most(limits.silentPerClient())) {
+      spoke(client.network());
       return Optional.of(CloseReason.SILENT_LIMIT);
     }
     return Optional.empty();
@@ -100,12 +142,12 @@ public final class SessionRegistry {
     return limit == 0 ? Integer.MAX_VALUE : limit;
   }
 
-  private static int increment(Cache<InetAddress, Integer> counts, InetAddress client) {
+  private static <K> int increment(Cache<K, Integer> counts, K client) {
     return counts.asMap().merge(client, 1, Integer::sum);
   }
 
-  private static void decrement(Cache<InetAddress, Integer> counts, InetAddress client) {
-    counts.asMap().computeIfPresent(client, (address, count) -> count == 1 ? null : count - 1);
+  private static <K> void decrement(Cache<K, Integer> counts, K client) {
+    counts.asMap().computeIfPresent(client, (key, count) -> count == 1 ? null : count - 1);
   }
 
   /** A session that was admitted has sent its first command, or never will. */
@@ -114,9 +156,12 @@ public final class SessionRegistry {
   }
 
   /** A session that was admitted gives its place back. */
-  void release(InetAddress client) {
+  void release(ClientOrigin client) {
     admitted.decrementAndGet();
-    decrement(perClient, client);
+    decrement(perClient, client.network());
+    if (!client.user().isEmpty()) {
+      decrement(perUser, client.user());
+    }
   }
 
   /**
@@ -138,11 +183,14 @@ public final class SessionRegistry {
   }
 
   /** What a limit says to somebody whom it refuses, for people. */
-  String describe(CloseReason limit, GatewayConfig.Limits limits) {
+  public String describe(CloseReason limit, GatewayConfig.Limits limits) {
     return switch (limit) {
       case CLIENT_LIMIT ->
           "this address has limits.sessionsPerClient, %d, connections"
               .formatted(limits.sessionsPerClient());
+      case USER_LIMIT ->
+          "this user has limits.sessionsPerUser, %d, connections"
+              .formatted(limits.sessionsPerUser());
       case SILENT_LIMIT ->
           "of this address, limits.silentPerClient, %d, connections have sent no command yet"
               .formatted(limits.silentPerClient());

@@ -34,6 +34,8 @@ class SessionQueryFuzzTest {
 
   @DictionaryEntries({
     "client=10.0.0.1",
+    "user=ada",
+    "profile=batch",
     "node=node1",
     "state=busy",
     "sort=-bytesUp",

@@ -49,6 +49,7 @@ class ConfigLoaderFuzzTest {
     "tunnel:\\x0A  proxy: http://localhost:8080\\x0A  token: abc\\x0A",
     "limits: {packet: 64MiB, sessions: 100}\\x0A",
     "onClientGone: finish\\x0A",
+    "profiles:\\x0A  - {name: a, from: [10.1.0.0/16, fd00::/8], users: [ada], listener: tls}\\x0A",
     "&a",
     "*a",
     "!!",
@@ -105,14 +106,20 @@ class ConfigLoaderFuzzTest {
   private static void assertCanBeWrittenDown(GatewayConfig config) {
     Map<String, String> asVariables = new HashMap<>();
     Map<String, Object> values = Settings.valuesOf(config);
+    values.remove("profiles"); // they stand in files only
     for (Setting setting : Settings.of(GatewayConfig.class).all()) {
       Object value = values.get(setting.path());
-      asVariables.put(
-          setting.variable(),
-          value instanceof Secret secret ? secret.value() : SettingType.format(value));
+      if (value != null) {
+        asVariables.put(
+            setting.variable(),
+            value instanceof Secret secret ? secret.value() : SettingType.format(value));
+      }
     }
     try {
-      assertThat(ConfigLoader.load(Optional.empty(), asVariables)).isEqualTo(config);
+      Map<String, Object> again =
+          Settings.valuesOf(ConfigLoader.load(Optional.empty(), asVariables));
+      again.remove("profiles");
+      assertThat(again).isEqualTo(values);
     } catch (ConfigException e) {
       throw new AssertionError("what was read can't be read again", e);
     }

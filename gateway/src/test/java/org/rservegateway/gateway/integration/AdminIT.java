@@ -22,13 +22,16 @@ import tools.jackson.databind.json.JsonMapper;
 /** The admin port of a gateway that works. */
 class AdminIT {
 
+  /** Which profile a session has is to be seen. */
+  private static final String PROFILES = "profiles: [{name: desk, from: [127.0.0.0/8]}]\n";
+
   private static TestCluster cluster;
 
   private final HttpClient http = HttpClient.newHttpClient();
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2"));
+    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2", TestCluster.FILE, PROFILES));
   }
 
   @AfterAll
@@ -62,6 +65,9 @@ class AdminIT {
       JsonNode idle = awaitSession(process, "idle");
       assertThat(idle.get("client").asString()).startsWith("127.0.0.1:");
       assertThat(idle.get("node").asString()).startsWith("node");
+      assertThat(idle.get("profile").asString()).isEqualTo("desk");
+      assertThat(idle.get("user").asString()).isEmpty();
+      assertThat(idle.get("tls").asBoolean()).isFalse();
       assertThat(idle.get("commands").asLong()).isEqualTo(1);
       assertThat(idle.get("bytesDown").asLong()).isPositive();
 
@@ -70,7 +76,9 @@ class AdminIT {
       assertThat(busy.get("command").asString()).isEqualTo("eval");
       assertThat(busy.get("id")).isEqualTo(idle.get("id"));
       assertThat(json("/api/sessions?state=busy&client=127.0.0.1")).hasSize(1);
+      assertThat(json("/api/sessions?state=busy&profile=desk")).hasSize(1);
       assertThat(json("/api/sessions?node=nobody")).isEmpty();
+      assertThat(json("/api/sessions?user=ada")).isEmpty();
     }
   }
 

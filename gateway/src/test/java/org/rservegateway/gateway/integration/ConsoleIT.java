@@ -32,12 +32,15 @@ class ConsoleIT {
   private static final Dimension DESK = new Dimension(1280, 1400);
   private static final Dimension TELEPHONE = new Dimension(390, 1600);
 
+  /** Which profile a session has is to be seen. */
+  private static final String PROFILES = "profiles: [{name: desk, from: [127.0.0.0/8]}]\n";
+
   private static TestCluster cluster;
   private static ChromeDriver browser;
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2"));
+    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2", TestCluster.FILE, PROFILES));
     Files.createDirectories(SCREENSHOTS);
     browser = browser("--blink-settings=preferredColorScheme=1");
   }
@@ -111,7 +114,8 @@ class ConsoleIT {
       client.send("while (TRUE) {}");
       awaitText("#sessions tbody", "busy");
       awaitText("#now-sessions", "1");
-      assertThat(find("#sessions tbody tr").getText()).contains("127.0.0.1:", "node", "eval");
+      assertThat(find("#sessions tbody tr").getText())
+          .contains("127.0.0.1:", "desk", "node", "eval");
 
       find("#sessions tbody button").click();
 

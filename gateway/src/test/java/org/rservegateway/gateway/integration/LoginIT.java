@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import at.favre.lib.crypto.bcrypt.BCrypt;
+import java.io.EOFException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -120,6 +123,89 @@ class LoginIT {
         RawClient client = new RawClient(strict.port())) {
       client.send("1");
       assertThat(client.receive().text()).contains("auth.plainWithoutTls");
+    }
+  }
+
+  private static final int CMD_LOGIN = 1;
+
+  private static RawClient loggedIn(TestCluster to, String from, String login) throws Exception {
+    RawClient client = RawClient.from(from, to.port());
+    client.send(CMD_LOGIN, login);
+    assertThat(client.receive().isOk()).isTrue();
+    return client;
+  }
+
+  @Test
+  void aUserMayHaveOnlySoManyConnectionsFromWherever() throws Exception {
+    Map<String, String> settings =
+        Map.of(
+            "RCLOUD_AUTH_USERS", users.toString(),
+            "RCLOUD_AUTH_PLAINWITHOUTTLS", "true",
+            "RCLOUD_LIMITS_SESSIONSPERUSER", "1");
+    try (TestCluster limited = TestCluster.start(1, settings);
+        SessionLog log = new SessionLog();
+        RawClient first = loggedIn(limited, "127.0.0.1", "ada\nlovelace")) {
+      assertThat(first.eval("1+1").asDouble()).isEqualTo(2);
+      try (RawClient second = loggedIn(limited, "127.0.0.2", "ada\nlovelace")) {
+        RawClient.Answer refused = second.eval("1+1");
+        assertThat(refused.error()).isEqualTo(0x50);
+        assertThat(refused.text()).contains("this user has limits.sessionsPerUser, 1, connections");
+        assertThat(log.awaitEnd("user limit")).contains("user=ada");
+      }
+      try (RawClient other = loggedIn(limited, "127.0.0.1", "grace\nhopper")) {
+        assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
+      }
+
+      first.close();
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .untilAsserted(
+              () -> {
+                try (RawClient next = loggedIn(limited, "127.0.0.2", "ada\nlovelace")) {
+                  assertThat(next.eval("1+1").isOk()).isTrue();
+                }
+              });
+    }
+  }
+
+  /** More than are checked at a time: all the others wait for the first, and are known then. */
+  @Test
+  void aCrowdWithTheRightPasswordGetsIn() throws Exception {
+    List<RawClient> crowd = new ArrayList<>();
+    for (int i = 0; i < 60; i++) {
+      RawClient client = new RawClient(plain.port());
+      client.send(CMD_LOGIN, "ada\nlovelace");
+      crowd.add(client);
+    }
+    for (RawClient client : crowd) {
+      assertThat(client.receive().isOk()).isTrue();
+      client.close();
+    }
+  }
+
+  @Test
+  void whoDoesNotLogInCountsAmongTheSilentOnesOfItsAddress() throws Exception {
+    Map<String, String> settings =
+        Map.of(
+            "RCLOUD_AUTH_USERS", users.toString(),
+            "RCLOUD_AUTH_PLAINWITHOUTTLS", "true",
+            "RCLOUD_LIMITS_SILENTPERCLIENT", "1");
+    try (TestCluster limited = TestCluster.start(1, settings);
+        SessionLog log = SessionLog.ofClients()) {
+      RawClient silent = new RawClient(limited.port());
+      assertThatThrownBy(() -> new RawClient(limited.port())).isInstanceOf(EOFException.class);
+      assertThat(log.awaitLine("too many (")).contains("limits.silentPerClient, 1");
+      try (RawClient other = loggedIn(limited, "127.0.0.2", "ada\nlovelace")) {
+        assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
+      }
+
+      silent.send(CMD_LOGIN, "ada\nlovelace");
+      assertThat(silent.receive().isOk()).isTrue();
+      assertThat(silent.eval("1+1").asDouble()).isEqualTo(2);
+      try (RawClient next = loggedIn(limited, "127.0.0.1", "ada\nlovelace")) {
+        assertThat(next.eval("1+1").asDouble()).isEqualTo(2);
+      }
+      silent.close();
     }
   }
 }

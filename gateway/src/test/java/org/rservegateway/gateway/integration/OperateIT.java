@@ -26,13 +26,16 @@ class OperateIT {
   private static final int WRONG_USAGE = 2;
   private static final int NOT_REACHED = 3;
 
+  /** Which profile a session has is to be seen. */
+  private static final String PROFILES = "profiles: [{name: desk, from: [127.0.0.0/8]}]\n";
+
   private static TestCluster cluster;
 
   private record Ran(int code, String out, String err) {}
 
   @BeforeAll
   static void start() throws Exception {
-    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2"));
+    cluster = TestCluster.start(2, Map.of("RCLOUD_POOL_WARM", "2", TestCluster.FILE, PROFILES));
   }
 
   @AfterAll
@@ -77,7 +80,10 @@ class OperateIT {
       client.send("while (TRUE) {}");
       awaitState("busy");
 
-      assertThat(runs("sessions").out()).contains("CLIENT", "127.0.0.1:", "busy", "eval");
+      assertThat(runs("sessions").out())
+          .contains("CLIENT", "USER", "PROFILE", "127.0.0.1:", "desk", "busy", "eval");
+      assertThat(runs("sessions", "--profile", "desk").out().lines()).hasSize(2);
+      assertThat(runs("sessions", "--user", "ada").out().lines()).hasSize(1);
       assertThat(runs("sessions", "--state", "queued").out().lines()).hasSize(1);
       JsonNode sessions = new JsonMapper().readTree(runs("sessions", "--json").out());
       assertThat(sessions).hasSize(1);

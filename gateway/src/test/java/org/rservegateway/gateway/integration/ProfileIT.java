@@ -2,10 +2,18 @@ package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rosuda.REngine.Rserve.RConnection;
 
 /** Clients of some addresses have other settings, and nodes of their own. */
 class ProfileIT {
@@ -78,5 +86,73 @@ class ProfileIT {
       assertThat(three.eval("1+1").asDouble()).isEqualTo(2);
     }
     cluster.awaitQuiet();
+  }
+
+  @Test
+  void aProfileIsForAUserOrForAListenerToo(@TempDir Path files) throws Exception {
+    TestCertificates certificates = new TestCertificates(files);
+    TestCertificates.Pair server = certificates.issue("localhost");
+    Path users =
+        Files.writeString(files.resolve("users"), "ada:{plain}lovelace\ngrace:{plain}hopper\n");
+    try (TestCluster two =
+        TestCluster.start(
+            1,
+            Map.of(
+                "RCLOUD_AUTH_USERS",
+                users.toString(),
+                "RCLOUD_AUTH_PLAINWITHOUTTLS",
+                "true",
+                "RCLOUD_LISTEN_TLS_PORT",
+                "0",
+                "RCLOUD_LISTEN_TLS_CERTIFICATE",
+                server.certificate().toString(),
+                "RCLOUD_LISTEN_TLS_KEY",
+                server.key().toString(),
+                TestCluster.FILE,
+                """
+                profiles:
+                  - {name: of-ada, users: [ada], commands: {deny: [voidEval]}}
+                  - {name: by-tls, listener: tls, limits: {packet: 1KiB}}
+                """))) {
+      try (RawClient ada = loggedIn(two, "ada\nlovelace");
+          RawClient grace = loggedIn(two, "grace\nhopper")) {
+        ada.send(VOID_EVAL, "x <- 1");
+        assertThat(ada.receive().text()).contains("voidEval is denied here");
+        grace.send(VOID_EVAL, "x <- 1");
+        assertThat(grace.receive().isOk()).isTrue();
+        assertThat(shown(two, "user=ada"))
+            .contains("\"profile\":\"of-ada\"", "\"user\":\"ada\"", "\"tls\":false");
+        assertThat(shown(two, "profile=of-ada")).contains("ada").doesNotContain("grace");
+      }
+      RConnection byTls =
+          new RConnection(
+              certificates
+                  .client(List.of())
+                  .getSocketFactory()
+                  .createSocket("localhost", two.tlsPort()));
+      byTls.login("grace", "hopper");
+      assertThat(byTls.eval("1+1").asDouble()).isEqualTo(2);
+      assertThat(shown(two, "profile=by-tls")).contains("\"user\":\"grace\"", "\"tls\":true");
+      byTls.close();
+      two.awaitQuiet();
+    }
+  }
+
+  private static final int CMD_LOGIN = 1;
+  private static final int VOID_EVAL = 2;
+
+  private static RawClient loggedIn(TestCluster to, String login) throws Exception {
+    RawClient client = new RawClient(to.port());
+    client.send(CMD_LOGIN, login);
+    assertThat(client.receive().isOk()).isTrue();
+    return client;
+  }
+
+  private static String shown(TestCluster by, String query) throws Exception {
+    return HttpClient.newHttpClient()
+        .send(
+            HttpRequest.newBuilder(by.adminUri("/api/sessions?" + query)).build(),
+            HttpResponse.BodyHandlers.ofString())
+        .body();
   }
 }

@@ -13,12 +13,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rosuda.REngine.Rserve.RConnection;
 import org.rservegateway.wire.testing.FreePorts;
 
 /** Behind balancers that say for whom they speak: limits and logs see the client itself. */
@@ -27,12 +29,28 @@ class ProxyProtocolIT {
   /** Only what comes from here has to bring the header; the other end of loopback may not. */
   private static final String BALANCER = "127.0.0.9";
 
+  @TempDir private static Path files;
+  private static TestCertificates certificates;
   private static TestCluster cluster;
 
   @BeforeAll
   static void start() throws Exception {
+    certificates = new TestCertificates(files);
+    TestCertificates.Pair server = certificates.issue("localhost");
     cluster =
-        TestCluster.start(1, Map.of("RCLOUD_LISTEN_PROXYPROTOCOLFROM", "[" + BALANCER + "/32]"));
+        TestCluster.start(
+            1,
+            Map.of(
+                "RCLOUD_LISTEN_PROXYPROTOCOLFROM",
+                "[" + BALANCER + "/32]",
+                "RCLOUD_LISTEN_TLS_PORT",
+                "0",
+                "RCLOUD_LISTEN_TLS_CERTIFICATE",
+                server.certificate().toString(),
+                "RCLOUD_LISTEN_TLS_KEY",
+                server.key().toString(),
+                "RCLOUD_LIMITS_SESSIONSPERCLIENT",
+                "2"));
   }
 
   @AfterAll
@@ -43,9 +61,13 @@ class ProxyProtocolIT {
   }
 
   private static Socket fromBalancer() throws IOException {
+    return fromBalancer(cluster.port());
+  }
+
+  private static Socket fromBalancer(int port) throws IOException {
     Socket socket = new Socket();
     socket.bind(new InetSocketAddress(BALANCER, 0));
-    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), cluster.port()));
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     socket.setSoTimeout((int) TestCluster.PATIENCE.toMillis());
     return socket;
   }
@@ -142,5 +164,53 @@ class ProxyProtocolIT {
           .contains("PROXY protocol header")
           .doesNotContain("10.9.8.7");
     }
+  }
+
+  private static Socket of(String client, int port) throws IOException {
+    Socket socket = fromBalancer(port);
+    socket
+        .getOutputStream()
+        .write(
+            "PROXY TCP4 %s 127.0.0.1 5555 6311\r\n"
+                .formatted(client)
+                .getBytes(StandardCharsets.US_ASCII));
+    return socket;
+  }
+
+  @Test
+  void theHeaderStandsBeforeTls() throws Exception {
+    try (SessionLog log = new SessionLog()) {
+      SSLSocket tls =
+          (SSLSocket)
+              certificates
+                  .client(List.of())
+                  .getSocketFactory()
+                  .createSocket(
+                      of("10.9.8.6", cluster.tlsPort()), "localhost", cluster.tlsPort(), true);
+      RConnection connection = new RConnection(tls);
+      assertThat(connection.eval("1+1").asDouble()).isEqualTo(2);
+      connection.close();
+
+      assertThat(log.awaitEnd("client gone")).contains("client=/10.9.8.6:5555 tls");
+    }
+  }
+
+  @Test
+  void limitsCountTheClientItselfAndNotTheBalancer() throws Exception {
+    try (SessionLog log = new SessionLog();
+        Socket one = of("10.9.8.1", cluster.port());
+        Socket two = of("10.9.8.1", cluster.port());
+        Socket other = of("10.9.8.2", cluster.port())) {
+      for (Socket each : List.of(one, two, other)) {
+        assertThat(each.getInputStream().readNBytes(32)).hasSize(32);
+      }
+      assertThat(log.lines()).isEmpty();
+
+      try (Socket three = of("10.9.8.1", cluster.port())) {
+        assertThat(three.getInputStream().readNBytes(32)).hasSize(32);
+        assertThat(log.awaitEnd("client limit")).contains("client=/10.9.8.1:");
+      }
+    }
+    cluster.awaitQuiet();
   }
 }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Map;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -190,5 +191,61 @@ class TlsIT {
       assertThatThrownBy(() -> new RConnection(connect(mutual, List.of()))).isNotNull();
       away.awaitLine("the handshake failed");
     }
+  }
+
+  @Test
+  void aClientMayNotShakeHandsAgainAndAgain() throws Exception {
+    try (SSLSocket socket = connect(cluster, List.of())) {
+      socket.setEnabledProtocols(new String[] {"TLSv1.2"});
+      socket.startHandshake();
+
+      socket.startHandshake(); // this one is begun, and answered when something is read
+      assertThatThrownBy(
+              () -> {
+                while (socket.getInputStream().read() >= 0) {
+                  // the greeting
+                }
+                throw new SSLException("closed");
+              })
+          .isInstanceOf(SSLException.class); // and not that nothing has come
+    }
+    cluster.awaitQuiet();
+  }
+
+  @Test
+  void limitsByAddressCountBeforeTheHandshake() throws Exception {
+    Map<String, String> settings =
+        Map.of(
+            "RCLOUD_LISTEN_TLS_PORT", "0",
+            "RCLOUD_LISTEN_TLS_CERTIFICATE", server.certificate().toString(),
+            "RCLOUD_LISTEN_TLS_KEY", server.key().toString(),
+            "RCLOUD_LIMITS_SILENTPERCLIENT", "2",
+            "RCLOUD_LIMITS_CONNECTSPERSECOND", "1");
+    try (TestCluster limited = TestCluster.start(1, settings);
+        SessionLog log = SessionLog.ofClients()) {
+      try (Socket one = silent("127.0.0.2", limited);
+          Socket two = silent("127.0.0.2", limited);
+          Socket three = silent("127.0.0.2", limited)) {
+        assertThat(three.getInputStream().read()).isNegative();
+        assertThat(log.awaitLine("too many (")).contains("limits.silentPerClient, 2");
+        assertThat(one.isConnected() && two.isConnected()).isTrue();
+      }
+      for (int i = 0; i < 15; i++) {
+        silent("127.0.0.3", limited).close();
+      }
+      log.awaitLine("connects more often than limits.connectsPerSecond, 1");
+
+      RConnection connection = new RConnection(connect(limited, List.of()));
+      assertThat(connection.eval("1+1").asDouble()).isEqualTo(2);
+      connection.close();
+      limited.awaitQuiet();
+    }
+  }
+
+  private static Socket silent(String from, TestCluster to) throws IOException {
+    Socket socket =
+        new Socket(InetAddress.getLoopbackAddress(), to.tlsPort(), InetAddress.getByName(from), 0);
+    socket.setSoTimeout((int) TestCluster.PATIENCE.toMillis());
+    return socket;
   }
 }

@@ -1,16 +1,20 @@
 package org.rservegateway.gateway.integration;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.cert.X509Certificate;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
+import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -209,5 +213,58 @@ class TunnelTlsIT {
             "client");
     thread.start();
     return thread;
+  }
+
+  @Test
+  void aProxyWithoutACertificateReachesNoNode() throws Exception {
+    assertRefused(
+        settings -> {
+          settings.remove("NGINX_NODES_CERTIFICATE");
+          settings.remove("NGINX_NODES_KEY");
+          return settings;
+        },
+        "502 Bad Gateway");
+  }
+
+  @Test
+  void aNodeTakesItsNewCertificateAndNamesWhoSpeaksPlainlyToIt() throws Exception {
+    TestCertificates.Pair own = certificates.issue("renewed-node");
+    certificates.write(own, certificates.issue("rserve-node").bundle());
+    Map<String, String> settings = mutual();
+    settings.put("NODE_TUNNEL_TLS_CERTIFICATE", own.certificate().toString());
+    settings.put("NODE_TUNNEL_TLS_KEY", own.key().toString());
+    try (TestCluster cluster = TestCluster.start(1, settings)) {
+      TestNode of = cluster.node(0);
+      try (Socket plain = new Socket("localhost", of.tunnelPort())) {
+        plain.getOutputStream().write("GET /health HTTP/1.1\r\n\r\n".getBytes(US_ASCII));
+        await()
+            .atMost(TestCluster.PATIENCE)
+            .until(() -> of.nodeTunnel().output().contains("not an SSL/TLS record"));
+      }
+      String before = serial(of.tunnelPort());
+
+      certificates.write(own, certificates.issue("rserve-node").bundle());
+
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .untilAsserted(() -> assertThat(serial(of.tunnelPort())).isNotEqualTo(before));
+      try (RawClient client = new RawClient(cluster.port())) {
+        assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
+      }
+    }
+  }
+
+  private static String serial(int port) throws Exception {
+    try (SSLSocket socket =
+        (SSLSocket)
+            certificates
+                .client(List.of(proxy))
+                .getSocketFactory()
+                .createSocket("localhost", port)) {
+      socket.startHandshake();
+      return ((X509Certificate) socket.getSession().getPeerCertificates()[0])
+          .getSerialNumber()
+          .toString();
+    }
   }
 }

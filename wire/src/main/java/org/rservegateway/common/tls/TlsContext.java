@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -19,6 +20,12 @@ import org.slf4j.LoggerFactory;
 public final class TlsContext {
 
   private static final Logger log = LoggerFactory.getLogger(TlsContext.class);
+
+  static {
+    // Each one costs as much as a handshake, and a client of TLS 1.2 may ask for any number of
+    // them.
+    System.setProperty("jdk.tls.rejectClientInitiatedRenegotiation", "true");
+  }
 
   /** What makes TLS from files. */
   public interface Maker {
@@ -102,7 +109,8 @@ public final class TlsContext {
   private static String fingerprint(String file) {
     try {
       Path path = Path.of(file);
-      return Files.getLastModifiedTime(path) + " " + Files.size(path);
+      BasicFileAttributes found = Files.readAttributes(path, BasicFileAttributes.class);
+      return found.lastModifiedTime() + " " + found.size() + " " + found.fileKey();
     } catch (IOException | InvalidPathException e) {
       return "missing";
     }

@@ -169,7 +169,8 @@ public record TlsFiles(String certificate, String key, String ca) {
       throw new TlsFileException(
           part, "may not be read by user " + System.getProperty("user.name"));
     } catch (IOException | InvalidPathException e) {
-      throw new TlsFileException(part, "can't be read: " + e.getMessage());
+      // The messages of these quote the path, whatever it holds.
+      throw new TlsFileException(part, "can't be read: " + e.getClass().getSimpleName());
     }
   }
 }
