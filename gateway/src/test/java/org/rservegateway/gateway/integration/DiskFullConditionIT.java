@@ -1,0 +1,121 @@
+package org.rservegateway.gateway.integration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The disk is full that all parts write to: logs, R's work directories, the node-tunnels' notes of
+ * open sessions.
+ */
+@Tag("conditions")
+class DiskFullConditionIT {
+
+  private static final int SESSIONS = 200;
+
+  @Test
+  void noByteIsLeft() throws Exception {
+    try (SmallDisk disk = new SmallDisk("64m", 20_000);
+        ProcessCluster cluster =
+            ProcessCluster.start(2, Map.of(), new Surroundings(disk.directory(), Map.of()))) {
+      Holdings before = cluster.awaitAtRest();
+      disk.fillBytes();
+      int told = 0;
+      for (int i = 0; i < SESSIONS; i++) {
+        try (RawClient client = cluster.client()) {
+          assertThat(client.eval("x <- " + i).isOk()).isTrue();
+          // R can't write, says so, and goes on.
+          if (!client.eval("writeBin(raw(1e5), 'file')").isOk()) {
+            told++;
+          }
+          assertThat(client.eval("x + 1").asDouble()).isEqualTo(i + 1);
+        }
+      }
+      Duration rest = timeToRest(cluster);
+      int logged = cluster.gateway().output().length();
+      disk.empty();
+      try (RawClient client = cluster.client()) {
+        assertThat(client.eval("writeBin(raw(1e5), 'file')").isOk()).isTrue();
+      }
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(() -> cluster.gateway().output().length() > logged + 20);
+      assertNotesAreKept(cluster);
+      Holdings after = cluster.awaitAtRest();
+      Condition.report(
+          "no byte is left on the disk of logs, work directories, notes of open sessions",
+          "%d sessions right, of which %d read R's error that it can't write; at rest %s after; once"
+              + " there is room, files are written, the log goes on, a node-tunnel that was killed"
+              + " knows its sessions; %s",
+          SESSIONS,
+          told,
+          Condition.seconds(rest),
+          after.assertNothingLeakedSince(before));
+    }
+  }
+
+  @Test
+  void noFileCanBeMade() throws Exception {
+    try (SmallDisk disk = new SmallDisk("256m", 2_000);
+        ProcessCluster cluster =
+            ProcessCluster.start(2, Map.of(), new Surroundings(disk.directory(), Map.of()))) {
+      Holdings before = cluster.awaitAtRest();
+      disk.fillFiles();
+      int right = 0;
+      int refused = 0;
+      for (int i = 0; i < SESSIONS; i++) {
+        try (RawClient client = cluster.client()) {
+          RawClient.Answer answer = client.eval("1 + " + i);
+          if (answer.isOk()) {
+            assertThat(answer.asDouble()).isEqualTo(i + 1);
+            right++;
+          } else {
+            assertThat(answer.error()).isEqualTo(0x50);
+            refused++;
+          }
+        }
+      }
+      disk.empty();
+      Duration whole = cluster.awaitWhole();
+      try (RawClient client = cluster.client()) {
+        assertThat(client.eval("writeBin(raw(1e5), 'file')").isOk()).isTrue();
+      }
+      assertNotesAreKept(cluster);
+      Holdings after = cluster.awaitAtRest();
+      Condition.report(
+          "no file or directory can be made there",
+          "%d sessions right, %d told 0x50; whole %s after there is room, a node-tunnel that was"
+              + " killed knows its sessions; %s",
+          right,
+          refused,
+          Condition.seconds(whole),
+          after.assertNothingLeakedSince(before));
+      assertThat(right + refused).isEqualTo(SESSIONS);
+    }
+  }
+
+  private static Duration timeToRest(ProcessCluster cluster) {
+    long begin = System.nanoTime();
+    cluster.awaitAtRest();
+    return Duration.ofNanos(System.nanoTime() - begin);
+  }
+
+  /** What a node-tunnel has noted since there is room again, the next one knows. */
+  private static void assertNotesAreKept(ProcessCluster cluster)
+      throws IOException, InterruptedException {
+    try (RawClient client = cluster.client()) {
+      TestNode node = cluster.homeOf(client);
+      RProcess r = RProcess.of(client);
+      client.send("while (TRUE) {}");
+      node.nodeTunnel().kill();
+      assertThat(client.receive().error()).isEqualTo(0x42);
+      node.startNodeTunnel();
+      r.assertGoneWithin(Duration.ofSeconds(10));
+    }
+  }
+}
