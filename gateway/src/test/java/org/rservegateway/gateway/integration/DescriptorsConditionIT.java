@@ -22,6 +22,9 @@ class DescriptorsConditionIT {
 
   private static final int FEW = 100;
 
+  /** A node-tunnel keeps 200 back. */
+  private static final int FEW_OF_A_NODE = 256;
+
   @Test
   void gatewayHasNone() throws Exception {
     int port = FreePorts.next();
@@ -64,7 +67,9 @@ class DescriptorsConditionIT {
   void nodeTunnelHasNone() throws Exception {
     Surroundings few =
         Surroundings.of(
-            Map.of(Surroundings.NODE_TUNNEL + "node1", Surroundings.first("ulimit -n " + FEW)));
+            Map.of(
+                Surroundings.NODE_TUNNEL + "node1",
+                Surroundings.first("ulimit -n " + FEW_OF_A_NODE)));
     List<RawClient> clients = new ArrayList<>();
     try (ProcessCluster cluster =
         ProcessCluster.start(
@@ -99,7 +104,8 @@ class DescriptorsConditionIT {
       Duration again = Duration.ofNanos(System.nanoTime() - begin);
       Holdings after = cluster.awaitAtRest();
       Condition.report(
-          "a node-tunnel has %d descriptors, and 60 clients want R sessions".formatted(FEW),
+          "a node-tunnel has %d descriptors, and 60 clients want R sessions"
+              .formatted(FEW_OF_A_NODE),
           "%d served, %d told 0x50 after 3 s, %d neither; an open session evaluated %d times in 5 s,"
               + " the node-tunnel took %d ms of processor time; a new client was served %s after the"
               + " others had left; %s",
@@ -110,6 +116,8 @@ class DescriptorsConditionIT {
           spent.cpuMillis(),
           Condition.seconds(again),
           after.assertNothingLeakedSince(before));
+      // It must not come to that: R processes could not be told from those that are gone.
+      assertThat(cluster.node(0).nodeTunnel().output()).doesNotContain("Too many open files");
       assertThat(served).isPositive();
       assertThat(told).as("or there were enough").isPositive();
       assertThat(served + told).isEqualTo(60);

@@ -1,6 +1,7 @@
 package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -28,6 +29,7 @@ final class Namespace implements AutoCloseable {
   private final String there = name + "b";
 
   Namespace() throws IOException, InterruptedException {
+    assumeTrue(System.getProperty("user.name").equals("root"), "only root can make one");
     run("ip", "netns", "add", name);
     run("ip", "link", "add", here, "type", "veth", "peer", "name", there, "netns", name);
     run("ip", "addr", "add", HERE + "/30", "dev", here);

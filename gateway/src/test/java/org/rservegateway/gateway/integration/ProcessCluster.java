@@ -24,6 +24,10 @@ final class ProcessCluster implements AutoCloseable {
   static final int WARM = 2;
 
   private static final Duration WHOLE = Duration.ofMinutes(2);
+
+  /** A node-tunnel looks once a minute for directories that are older than one. */
+  private static final Duration SWEPT = Duration.ofSeconds(150);
+
   private static final String ADMIN_TOKEN = "a-token-for-the-admin-port";
 
   private final HttpClient http = HttpClient.newHttpClient();
@@ -225,7 +229,7 @@ final class ProcessCluster implements AutoCloseable {
     int kept = nodes * WARM;
     awaitServed();
     await()
-        .atMost(WHOLE)
+        .atMost(SWEPT)
         .pollInterval(Duration.ofMillis(50))
         .ignoreExceptions()
         .untilAsserted(

@@ -1,6 +1,7 @@
 package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -17,6 +18,7 @@ final class SmallDisk implements AutoCloseable {
 
   /** So large, and for so many files. */
   SmallDisk(String size, int inodes) throws IOException, InterruptedException {
+    assumeTrue(System.getProperty("user.name").equals("root"), "only root can make one");
     directory = Files.createTempDirectory("rserve-gateway-disk");
     ballast = directory.resolve("ballast");
     run(
