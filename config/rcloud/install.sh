@@ -58,7 +58,7 @@ missing_packages() {
   fi
   if [[ $purposes == *" conditions "* ]]; then
     has nft || [[ -x /usr/sbin/nft ]] || echo nftables
-    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo faketime
+    { has gcc && [[ -e /usr/include/stdlib.h ]]; } || printf '%s\n' gcc libc6-dev
   fi
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient

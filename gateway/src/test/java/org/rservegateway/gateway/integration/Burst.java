@@ -16,7 +16,7 @@ import org.HdrHistogram.Histogram;
 final class Burst {
 
   private static final int GREETING_BYTES = 32;
-  private static final long PATIENCE = TimeUnit.MINUTES.toNanos(2);
+  private static final long PATIENCE = TimeUnit.SECONDS.toNanos(60);
 
   private final InetSocketAddress gateway;
   private final int count;

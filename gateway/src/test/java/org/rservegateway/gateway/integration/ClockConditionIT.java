@@ -1,20 +1,19 @@
 package org.rservegateway.gateway.integration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -22,58 +21,44 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The wall clock of all parts jumps, as an operator or NTP has it do; time since boot goes on. The
- * parts run under libfaketime, and the machine's own clock is left alone.
+ * machine's own clock is left alone.
  */
 @Tag("conditions")
 class ClockConditionIT {
 
   private static final Duration BOUND = Duration.ofSeconds(15);
-  private static final List<String> JUMPS = List.of("+1d", "-1d", "+400d", "-3h", "+0d");
+  private static final long HOUR = 3_600;
+  private static final long DAY = 24 * HOUR;
+
+  /** Forth and back again, by a day, more than a year, three hours. */
+  private static final List<Long> JUMPS = List.of(DAY, -DAY, 400 * DAY, -3 * HOUR, 0L);
 
   private Path directory;
-  private Path clock;
+  private WallClock clock;
 
   @BeforeEach
-  void makeClock() throws IOException {
+  void makeClock() throws Exception {
+    assumeTrue(WallClock.canBeMade(), "there is no C compiler");
     directory = Files.createTempDirectory("rserve-gateway-clock");
-    clock = directory.resolve("clock");
-    jump("+0d");
+    clock = new WallClock(directory);
   }
 
   @AfterEach
   void removeClock() throws IOException {
-    Files.delete(clock);
-    Files.delete(directory);
+    if (clock != null) {
+      clock.close();
+      Files.delete(directory);
+    }
   }
 
-  /** At once, so that nobody reads half of it. */
-  private void jump(String offset) throws IOException {
-    Path next = Files.writeString(directory.resolve("next"), offset + "\n");
-    Files.move(next, clock, StandardCopyOption.ATOMIC_MOVE);
-  }
-
-  private Surroundings faked() {
-    Path library =
-        Stream.of("x86_64-linux-gnu", "aarch64-linux-gnu")
-            .map(machine -> Path.of("/usr/lib", machine, "faketime/libfaketimeMT.so.1"))
-            .filter(Files::exists)
-            .findFirst()
-            .orElse(null);
-    assumeTrue(library != null, "libfaketime is not installed");
-    List<String> prefix =
-        List.of(
-            "env",
-            "LD_PRELOAD=" + library,
-            "FAKETIME_TIMESTAMP_FILE=" + clock,
-            "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1");
+  private Surroundings withClock() {
     Map<String, List<String>> prefixes = new HashMap<>();
     for (String node : List.of("node1", "node2")) {
-      prefixes.put(Surroundings.RSERVE + node, prefix);
-      prefixes.put(Surroundings.NODE_TUNNEL + node, prefix);
+      prefixes.put(Surroundings.RSERVE + node, clock.prefix());
+      prefixes.put(Surroundings.NODE_TUNNEL + node, clock.prefix());
     }
-    prefixes.put(Surroundings.GATEWAY, prefix);
-    prefixes.put(Surroundings.NGINX, prefix);
+    prefixes.put(Surroundings.GATEWAY, clock.prefix());
+    prefixes.put(Surroundings.NGINX, clock.prefix());
     return Surroundings.of(prefixes);
   }
 
@@ -81,20 +66,23 @@ class ClockConditionIT {
   void wallClockJumps() throws Exception {
     Map<String, String> settings =
         Map.of("RCLOUD_TIMEOUTS_IDLE", "20s", "RCLOUD_TIMEOUTS_EVALUATION", "4s");
-    try (ProcessCluster cluster = ProcessCluster.start(2, settings, faked())) {
+    try (ProcessCluster cluster = ProcessCluster.start(2, settings, withClock())) {
       Holdings before = cluster.awaitAtRest();
       Duration ended = null;
       CheckedLoad load = new CheckedLoad(cluster, 4, BOUND);
       try (load;
           RawClient idle = cluster.client()) {
         assertThat(idle.eval("x <- 42").isOk()).isTrue();
-        for (String offset : JUMPS) {
+        for (long offset : JUMPS) {
           try (RawClient busy = cluster.client()) {
             busy.send("{Sys.sleep(1); 6 * 7}");
-            jump(offset);
-            assertThat(busy.eval("Sys.time() > 0").isOk()).isTrue();
+            clock.jumpTo(offset);
+            assertThat(busy.receive().asDouble()).isEqualTo(42);
+            // R's own clock has jumped too: nothing is tested otherwise.
+            assertThat(busy.eval("as.numeric(Sys.time())").asDouble())
+                .isCloseTo(System.currentTimeMillis() / 1e3 + offset, within(60.0));
           }
-          assertThat(idle.eval("x").asDouble()).as(offset).isEqualTo(42);
+          assertThat(idle.eval("x").asDouble()).as("after %s s", offset).isEqualTo(42);
           int right = load.right();
           await().atMost(TestCluster.PATIENCE).until(() -> load.right() > right + 20);
         }
@@ -102,18 +90,18 @@ class ClockConditionIT {
         long begin = System.nanoTime();
         try (RawClient busy = cluster.client()) {
           busy.send("while (TRUE) {}");
-          jump("-1d");
+          clock.jumpTo(-DAY);
           assertThat(busy.receive().error()).isEqualTo(0x64);
           ended = Duration.ofNanos(System.nanoTime() - begin);
         }
       }
-      jump("+0d");
+      clock.jumpTo(0);
       Holdings after = cluster.awaitAtRest();
       load.assertAllRightOrTold();
       assertJumped(cluster.gateway().output());
       assertJumped(cluster.node(0).nodeTunnel().output());
       Condition.report(
-          "the wall clock of all parts jumps: " + String.join(", ", JUMPS) + ", -1d",
+          "the wall clock of all parts jumps: to +1 d, -1 d, +400 d, -3 h, 0, -1 d",
           "%s; an idle session lived on; timeouts.evaluation (4 s) across a jump ended after %s; %s",
           load.figures(),
           Condition.seconds(ended),

@@ -16,11 +16,14 @@ import java.util.regex.Pattern;
  */
 final class Namespace implements AutoCloseable {
 
+  /** Of this process's own, so that what another one may have left is in nobody's way. */
+  private static final String NETWORK = "10.214." + ProcessHandle.current().pid() % 256 + ".";
+
   /** The address of this end of the cable. */
-  static final String HERE = "10.213.78.1";
+  static final String HERE = NETWORK + "1";
 
   /** The address of what runs in the namespace. */
-  static final String THERE = "10.213.78.2";
+  static final String THERE = NETWORK + "2";
 
   private static final Pattern DROPPED = Pattern.compile("packets (\\d+) bytes");
 

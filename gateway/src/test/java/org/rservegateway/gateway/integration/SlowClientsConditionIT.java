@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -120,9 +121,18 @@ class SlowClientsConditionIT {
             }
           });
       int rSessions = cluster.rSessions();
-      for (SlowClient client : slow) {
-        await().atMost(TestCluster.PATIENCE).until(client::isClosed);
-      }
+      List<SlowClient> left = new ArrayList<>(slow);
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(
+              () -> {
+                for (Iterator<SlowClient> all = left.iterator(); all.hasNext(); ) {
+                  if (all.next().isClosed()) {
+                    all.remove();
+                  }
+                }
+                return left.isEmpty();
+              });
       Duration closed = Duration.ofNanos(System.nanoTime() - begin);
       Holdings after = cluster.awaitAtRest();
       Condition.report(
