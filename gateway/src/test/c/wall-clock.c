@@ -52,3 +52,11 @@ time_t time(time_t *into) {
   }
   return now.tv_sec;
 }
+
+int timespec_get(struct timespec *now, int base) {
+  if (base != TIME_UTC) {
+    return 0;
+  }
+  clock_gettime(CLOCK_REALTIME, now);
+  return base;
+}

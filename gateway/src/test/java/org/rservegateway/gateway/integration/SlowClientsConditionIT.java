@@ -144,7 +144,7 @@ class SlowClientsConditionIT {
           rSessions,
           after.assertNothingLeakedSince(before));
       assertThat(rSessions).isEqualTo(before.rProcesses());
-      assertThat(closed).isLessThan(connected.plusSeconds(23));
+      assertThat(closed).isLessThan(connected.plusSeconds(25));
       assertThat(cluster.ended("first command timeout")).isEqualTo(NEVER_WHOLE);
     } finally {
       for (SlowClient client : slow) {
