@@ -4,9 +4,14 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.util.concurrent.Promise;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
@@ -42,6 +47,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private final Promise<RSession> session;
   private final String warmUp;
+  private final Optional<Path> shared;
   private final ProcessReaper reaper;
   private final String mark = OpeningQuestion.newMark();
   private final long connectedAt;
@@ -53,11 +59,18 @@ final class OpeningHandler extends ByteToMessageDecoder {
   /**
    * A handler for one connection.
    *
+   * @param shared Rserve's own work directory, where no session may work, if it is known
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
-  OpeningHandler(Promise<RSession> session, String warmUp, ProcessReaper reaper, long connectedAt) {
+  OpeningHandler(
+      Promise<RSession> session,
+      String warmUp,
+      Optional<Path> shared,
+      ProcessReaper reaper,
+      long connectedAt) {
     this.session = session;
     this.warmUp = warmUp;
+    this.shared = shared;
     this.reaper = reaper;
     this.connectedAt = connectedAt;
   }
@@ -150,6 +163,24 @@ final class OpeningHandler extends ByteToMessageDecoder {
     OpeningQuestion.Answer answer = OpeningQuestion.read(in.readSlice((int) header.length()));
     processId = answer.processId();
     watch(ctx, reaper.watch(answer, mark, connectedAt));
+    if (isShared(answer)) {
+      // Its client would leave files there for the next one. Another node may have room.
+      throw new OpeningException(
+          "R has no work directory of its own: Rserve can't make one in " + shared.get());
+    }
+  }
+
+  /** Whether R works where others do, since Rserve could not make a directory for it. */
+  private boolean isShared(OpeningQuestion.Answer answer) {
+    String directory = answer.workDirectory();
+    if (shared.isEmpty() || RProcess.isWorkDirectoryOf(answer.processId(), directory)) {
+      return false;
+    }
+    try {
+      return Files.isSameFile(Path.of(directory), shared.get());
+    } catch (IOException | InvalidPathException e) {
+      return false; // it is somewhere else
+    }
   }
 
   /** Whatever closes the connection, the reaper hears of it. */

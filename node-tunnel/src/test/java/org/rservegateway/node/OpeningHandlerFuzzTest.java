@@ -9,6 +9,7 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,7 +43,7 @@ class OpeningHandlerFuzzTest {
       Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
       String warmUp = data.consumeBoolean() ? "x <- 42" : "";
       EmbeddedChannel channel =
-          new EmbeddedChannel(new OpeningHandler(session, warmUp, reaper, System.nanoTime()));
+          new EmbeddedChannel(new OpeningHandler(session, warmUp, Optional.empty(), reaper, System.nanoTime()));
       for (int i = 0; i < MOST_STEPS && channel.isOpen() && data.remainingBytes() > 0; i++) {
         byte[] bytes = next(data);
         channel.writeInbound(channel.alloc().buffer(bytes.length).writeBytes(bytes));

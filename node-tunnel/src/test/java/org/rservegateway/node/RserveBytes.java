@@ -23,7 +23,12 @@ final class RserveBytes {
 
   /** The answer to the {@link OpeningQuestion}. */
   static byte[] processId(int processId) {
-    byte[] strings = (processId + "\0/tmp/Rserv/conn" + processId + "\0").getBytes(ISO_8859_1);
+    return processId(processId, "/tmp/Rserv/conn" + processId);
+  }
+
+  /** The same from an R that works in this directory. */
+  static byte[] processId(int processId, String directory) {
+    byte[] strings = (processId + "\0" + directory + "\0").getBytes(ISO_8859_1);
     int padding = -strings.length & 3;
     int length = strings.length + padding;
     ByteBuf sexp = Unpooled.buffer();
