@@ -43,7 +43,8 @@ class OpeningHandlerFuzzTest {
       Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
       String warmUp = data.consumeBoolean() ? "x <- 42" : "";
       EmbeddedChannel channel =
-          new EmbeddedChannel(new OpeningHandler(session, warmUp, Optional.empty(), reaper, System.nanoTime()));
+          new EmbeddedChannel(
+              new OpeningHandler(session, warmUp, Optional.empty(), reaper, System.nanoTime()));
       for (int i = 0; i < MOST_STEPS && channel.isOpen() && data.remainingBytes() > 0; i++) {
         byte[] bytes = next(data);
         channel.writeInbound(channel.alloc().buffer(bytes.length).writeBytes(bytes));

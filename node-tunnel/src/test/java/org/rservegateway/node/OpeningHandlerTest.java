@@ -219,7 +219,8 @@ class OpeningHandlerTest {
   }
 
   private void open(String warmUp) {
-    channel = new EmbeddedChannel(new OpeningHandler(session, warmUp, shared, reaper, System.nanoTime()));
+    channel =
+        new EmbeddedChannel(new OpeningHandler(session, warmUp, shared, reaper, System.nanoTime()));
   }
 
   private void receive(byte[] bytes, int slice) {

@@ -109,7 +109,7 @@ class TunnelPipelineFuzzTest {
           new RSessionOpener(
               6311,
               "",
-            Optional.empty(),
+              Optional.empty(),
               () -> {
                 EmbeddedChannel r =
                     new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
