@@ -56,6 +56,10 @@ missing_packages() {
     has_haproxy || echo haproxy
     has_nginx_stream || echo libnginx-mod-stream
   fi
+  if [[ $purposes == *" conditions "* ]]; then
+    has nft || [[ -x /usr/sbin/nft ]] || echo nftables
+    { has gcc && [[ -e /usr/include/stdlib.h ]]; } || printf '%s\n' gcc libc6-dev
+  fi
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
     has ip || echo iproute2

@@ -57,6 +57,7 @@ public final class NodeTunnel implements AutoCloseable {
         new RSessionOpener(
             config.rservePort(),
             config.warmUp(),
+            config.rserveWorkDirectory(),
             epoll ? EpollSocketChannel::new : NioSocketChannel::new,
             health,
             reaper);

@@ -4,8 +4,12 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.util.concurrent.Promise;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import org.rservegateway.wire.QapCommand;
@@ -44,10 +48,12 @@ final class OpeningHandler extends ByteToMessageDecoder {
   private final Promise<RSession> session;
   private final String warmUp;
   private final QuestionChoice choice;
+  private final Optional<Path> shared;
   private final ProcessReaper reaper;
   private final String mark = OpeningQuestion.newMark();
   private final long connectedAt;
   private Step step = Step.GREETING;
+  private boolean quickDidNotDo;
   private QapGreeting greeting;
   private WatchedSession watched;
   private long processId;
@@ -56,17 +62,20 @@ final class OpeningHandler extends ByteToMessageDecoder {
    * A handler for one connection.
    *
    * @param choice of the question, which all openings share
+   * @param shared Rserve's own work directory, where no session may work, if it is known
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
   OpeningHandler(
       Promise<RSession> session,
       String warmUp,
       QuestionChoice choice,
+      Optional<Path> shared,
       ProcessReaper reaper,
       long connectedAt) {
     this.choice = choice;
     this.session = session;
     this.warmUp = warmUp;
+    this.shared = shared;
     this.reaper = reaper;
     this.connectedAt = connectedAt;
   }
@@ -79,7 +88,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
       case QUICK_QUESTION, SAFE_QUESTION -> {
         if (step == Step.QUICK_QUESTION && isRefused(in)) {
           in.skipBytes(QapHeader.BYTES);
-          choice.quickDidNotDo();
+          quickDidNotDo = true;
           askSafely(ctx);
         } else if (hasAnswer(in, "the question for its process id")) {
           readAnswer(ctx, in);
@@ -168,19 +177,41 @@ final class OpeningHandler extends ByteToMessageDecoder {
     if (answer.isPresent()) {
       identified(ctx, answer.get());
     } else {
-      choice.quickDidNotDo();
+      quickDidNotDo = true;
       askSafely(ctx);
     }
   }
 
-  private void identified(ChannelHandlerContext ctx, OpeningQuestion.Answer answer) {
+  private void identified(ChannelHandlerContext ctx, OpeningQuestion.Answer answer)
+      throws OpeningException {
     processId = answer.processId();
     watch(ctx, reaper.watch(answer, mark, connectedAt));
+    if (isShared(answer)) {
+      // Its client would leave files there for the next one. Another node may have room.
+      throw new OpeningException(
+          "R has no work directory of its own: Rserve can't make one in " + shared.get());
+    }
+    if (quickDidNotDo) {
+      choice.quickDidNotDo();
+    }
     if (warmUp.isEmpty()) {
       opened(ctx);
     } else {
       step = Step.WARM_UP;
       ask(ctx, QapCommand.VOID_EVAL, warmUp);
+    }
+  }
+
+  /** Whether R works where others do, since Rserve could not make a directory for it. */
+  private boolean isShared(OpeningQuestion.Answer answer) {
+    String directory = answer.workDirectory();
+    if (shared.isEmpty() || answer.hasDirectoryOfItsOwn()) {
+      return false;
+    }
+    try {
+      return Files.isSameFile(Path.of(directory), shared.get());
+    } catch (IOException | InvalidPathException e) {
+      return false; // it is somewhere else
     }
   }
 

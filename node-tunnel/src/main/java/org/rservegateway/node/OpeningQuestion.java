@@ -30,7 +30,7 @@ final class OpeningQuestion {
 
     /** Whether Rserve made this directory for this session. */
     boolean hasDirectoryOfItsOwn() {
-      return workDirectory.endsWith("/conn" + processId);
+      return RProcess.isWorkDirectoryOf(processId, workDirectory);
     }
   }
 

@@ -12,8 +12,10 @@ import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.wire.TunnelProtocol;
 
@@ -32,6 +34,7 @@ final class RSessionOpener {
 
   private final InetSocketAddress rserve;
   private final String warmUp;
+  private final Optional<Path> shared;
   private final ChannelFactory<Channel> channels;
   private final NodeHealth health;
   private final ProcessReaper reaper;
@@ -43,14 +46,21 @@ final class RSessionOpener {
 
   private record Request(EventLoop eventLoop, Promise<RSession> session) {}
 
+  /**
+   * Opens what is asked for.
+   *
+   * @param shared Rserve's own work directory, where no session may work, if it is known
+   */
   RSessionOpener(
       int rservePort,
       String warmUp,
+      Optional<Path> shared,
       ChannelFactory<Channel> channels,
       NodeHealth health,
       ProcessReaper reaper) {
     this.rserve = new InetSocketAddress(InetAddress.getLoopbackAddress(), rservePort);
     this.warmUp = warmUp;
+    this.shared = shared;
     this.channels = channels;
     this.health = health;
     this.reaper = reaper;
@@ -122,7 +132,8 @@ final class RSessionOpener {
                     .pipeline()
                     .addLast(
                         "opening",
-                        new OpeningHandler(request.session, warmUp, choice, reaper, connectedAt));
+                        new OpeningHandler(
+                            request.session, warmUp, choice, shared, reaper, connectedAt));
               }
             })
         .connect(rserve)

@@ -19,9 +19,13 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import org.rservegateway.wire.TunnelProtocol;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The port that tunnels come to, and the tunnels that are open. */
 final class TunnelListener {
+
+  private static final Logger log = LoggerFactory.getLogger(TunnelListener.class);
 
   private static final long CLOSE_MILLIS = 500;
   private static final WriteBufferWaterMark WATER_MARK =
@@ -48,6 +52,10 @@ final class TunnelListener {
       throws IOException {
     TunnelPipeline pipeline =
         new TunnelPipeline(config, access, opener, health, metrics, pingInterval);
+    int most = Descriptors.connections();
+    if (most < config.maxTunnels()) {
+      log.info("file descriptors are enough for {} tunnels (ulimit -n)", most);
+    }
     ChannelFuture bound =
         new ServerBootstrap()
             .group(eventLoops)
@@ -63,6 +71,10 @@ final class TunnelListener {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel connection) {
+                    if (connections.size() >= most) {
+                      pipeline.refuse(connection);
+                      return;
+                    }
                     connections.add(connection);
                     pipeline.build(connection);
                   }

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.common.frame.TunnelEnd;
 import org.rservegateway.common.frame.TunnelFrames;
+import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.wire.TunnelProtocol;
 
 /** What stands between a connection to the node-tunnel's port and the tunnel that it becomes. */
@@ -47,6 +48,12 @@ final class TunnelPipeline {
     this.metrics = metrics;
     this.refusals = new Refusals(health.meters());
     this.pingInterval = pingInterval;
+  }
+
+  /** Closes a connection for which there are not descriptors enough. */
+  void refuse(Channel connection) {
+    refusals.note(Kind.TOO_MANY, connection, "came when no file descriptors were left for it");
+    connection.close();
   }
 
   /** Puts the handlers of a new connection into its pipeline. */

@@ -9,6 +9,7 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,7 +48,8 @@ class OpeningHandlerFuzzTest {
       }
       EmbeddedChannel channel =
           new EmbeddedChannel(
-              new OpeningHandler(session, warmUp, choice, reaper, System.nanoTime()));
+              new OpeningHandler(
+                  session, warmUp, choice, Optional.empty(), reaper, System.nanoTime()));
       for (int i = 0; i < MOST_STEPS && channel.isOpen() && data.remainingBytes() > 0; i++) {
         byte[] bytes = next(data);
         channel.writeInbound(channel.alloc().buffer(bytes.length).writeBytes(bytes));

@@ -11,6 +11,7 @@ import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +29,7 @@ class OpeningHandlerTest {
   private final Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
   private final QuestionChoice choice = new QuestionChoice();
   private final ProcessReaper reaper;
+  private Optional<Path> shared = Optional.empty();
   private EmbeddedChannel channel;
 
   OpeningHandlerTest(@TempDir Path directory) {
@@ -237,9 +239,23 @@ class OpeningHandlerTest {
     assertThat(channel.isOpen()).isFalse();
   }
 
+  /** As Rserve has it where no directory can be made: the next session would find its files. */
+  @Test
+  void anRThatWorksWhereAllOthersDoIsRefused(@TempDir Path directory) {
+    shared = Optional.of(directory);
+    open("");
+    receive(RserveBytes.greeting(), 1000);
+    assertOpeningQuestion();
+
+    receive(RserveBytes.processId(4711, directory.toString()), 1000);
+
+    assertFailed("R has no work directory of its own: Rserve can't make one in " + directory);
+  }
+
   private void open(String warmUp) {
     channel =
-        new EmbeddedChannel(new OpeningHandler(session, warmUp, choice, reaper, System.nanoTime()));
+        new EmbeddedChannel(
+            new OpeningHandler(session, warmUp, choice, shared, reaper, System.nanoTime()));
   }
 
   private void receive(byte[] bytes, int slice) {

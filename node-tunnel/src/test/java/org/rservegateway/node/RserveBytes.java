@@ -23,7 +23,12 @@ final class RserveBytes {
 
   /** The answer to the safe {@link OpeningQuestion}. */
   static byte[] processId(int processId) {
-    return strings(processId + "\0/tmp/Rserv/conn" + processId + "\0");
+    return processId(processId, "/tmp/Rserv/conn" + processId);
+  }
+
+  /** The same from an R that works in this directory. */
+  static byte[] processId(int processId, String directory) {
+    return strings(processId + "\0" + directory + "\0");
   }
 
   /** The answer to the quick one. */

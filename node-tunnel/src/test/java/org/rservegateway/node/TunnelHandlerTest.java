@@ -18,6 +18,7 @@ import io.netty.handler.timeout.IdleStateEvent;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -40,6 +41,7 @@ class TunnelHandlerTest {
         new RSessionOpener(
             6311,
             "",
+            Optional.empty(),
             () -> {
               EmbeddedChannel channel =
                   new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);

@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -108,6 +109,7 @@ class TunnelPipelineFuzzTest {
           new RSessionOpener(
               6311,
               "",
+              Optional.empty(),
               () -> {
                 EmbeddedChannel r =
                     new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);

@@ -7,6 +7,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ServerChannelRecvByteBufAllocator;
 import io.netty.channel.WriteBufferWaterMark;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
@@ -38,6 +39,13 @@ public final class ClientListener {
 
   /** Beside those that have a session: who is still on the way to one, or was refused. */
   private static final int MOST_ON_THE_WAY = 2_000;
+
+  /**
+   * Where the kernel's queue is full, it may forget a client that believes to be connected (SYN
+   * cookies). That one waits for its greeting for ever, so the queue is emptied before anything
+   * else is done.
+   */
+  private static final int ACCEPTS_AT_ONCE = 1_024;
 
   private final ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
   private final EventLoops eventLoops;
@@ -130,6 +138,9 @@ public final class ClientListener {
             .group(eventLoops.group())
             .channelFactory(eventLoops.serverChannels())
             .option(ChannelOption.SO_BACKLOG, listen.backlog())
+            .option(
+                ChannelOption.RECVBUF_ALLOCATOR,
+                new ServerChannelRecvByteBufAllocator().maxMessagesPerRead(ACCEPTS_AT_ONCE))
             .option(ChannelOption.SO_REUSEADDR, true)
             .handler(new AcceptPause(port))
             .childOption(ChannelOption.TCP_NODELAY, true)

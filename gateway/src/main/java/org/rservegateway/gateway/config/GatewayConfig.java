@@ -66,7 +66,7 @@ public record GatewayConfig(
       @Default("127.0.0.1") String host,
       @Default("6311") int port,
       @Default("true") boolean plain,
-      @Default("1024") int backlog,
+      @Default("4096") int backlog,
       @Default("1m") Duration keepaliveIdle,
       @Default("15s") Duration keepaliveInterval,
       @Default("4") int keepaliveProbes,

@@ -158,7 +158,7 @@ class ConfigLoaderTest {
                     "127.0.0.1",
                     6311,
                     true,
-                    1024,
+                    4096,
                     Duration.ofMinutes(1),
                     Duration.ofSeconds(15),
                     4,

@@ -62,13 +62,34 @@ final class ManagedProcess implements AutoCloseable {
     signal("CONT");
   }
 
+  /** The same with all that it has started. */
+  void stopAll() throws IOException, InterruptedException {
+    signalAll("STOP");
+  }
+
+  /** Lets all go on after {@link #stopAll}. */
+  void goOnAll() throws IOException, InterruptedException {
+    signalAll("CONT");
+  }
+
+  private void signalAll(String name) throws IOException, InterruptedException {
+    signal(name);
+    for (ProcessHandle started : process.descendants().toList()) {
+      signal(name, started.pid());
+    }
+  }
+
   /** Tells it to end; waits for nothing. */
   void terminate() throws IOException, InterruptedException {
     signal("TERM");
   }
 
   private void signal(String name) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-s", name, String.valueOf(pid())).inheritIO().start().waitFor();
+    signal(name, pid());
+  }
+
+  private static void signal(String name, long pid) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-s", name, String.valueOf(pid)).inheritIO().start().waitFor();
   }
 
   /** SIGKILL, to it and to all that it started. */

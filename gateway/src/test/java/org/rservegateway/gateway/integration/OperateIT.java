@@ -211,11 +211,11 @@ class OperateIT {
       cluster.set("RCLOUD_LISTEN_BACKLOG", "7");
       assertThat(runs("reload").out())
           .contains("timeouts.idle: \"300ms\" was \"10m\"; it counts now")
-          .contains("listen.backlog: \"7\" was \"1024\"; it counts at the next start");
+          .contains("listen.backlog: \"7\" was \"4096\"; it counts at the next start");
 
       r.assertGoneWithin(Duration.ofSeconds(3));
       assertThat(client.eval("1").error()).isEqualTo(0x64);
-      assertThat(cluster.gateway().config().listen().backlog()).isEqualTo(1024);
+      assertThat(cluster.gateway().config().listen().backlog()).isEqualTo(4096);
     } finally {
       cluster.set("RCLOUD_TIMEOUTS_IDLE", "10m");
       cluster.set("RCLOUD_LIMITS_QUEUE", "1000");

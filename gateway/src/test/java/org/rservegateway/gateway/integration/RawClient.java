@@ -5,10 +5,12 @@ import static org.awaitility.Awaitility.await;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /**
  * A client that sends what the test wants, as WeBWorK's sends it: strings that are not padded, and
@@ -65,6 +67,14 @@ final class RawClient implements AutoCloseable {
       return true;
     }
 
+    /** Whether R answers a raw vector of these bytes; of at most 8 MB. */
+    boolean holds(byte[] bytes) {
+      return payload.getInt(SEXP_NUMBER_AT) == bytes.length
+          && payload
+              .slice(SEXP_NUMBER_AT + Integer.BYTES, bytes.length)
+              .equals(ByteBuffer.wrap(bytes));
+    }
+
     int asInt() {
       return payload.getInt(SEXP_NUMBER_AT);
     }
@@ -92,9 +102,24 @@ final class RawClient implements AutoCloseable {
   }
 
   private RawClient(InetAddress from, int port) throws IOException {
-    socket = new Socket(InetAddress.getLoopbackAddress(), port, from, 0);
+    this(new Socket(InetAddress.getLoopbackAddress(), port, from, 0), TestCluster.PATIENCE);
+  }
+
+  /** A client of a gateway elsewhere, which waits so long for each answer. */
+  RawClient(String host, int port, Duration patience) throws IOException {
+    this(connect(host, port, patience), patience);
+  }
+
+  private static Socket connect(String host, int port, Duration patience) throws IOException {
+    Socket socket = new Socket();
+    socket.connect(new InetSocketAddress(host, port), Math.toIntExact(patience.toMillis()));
+    return socket;
+  }
+
+  private RawClient(Socket socket, Duration patience) throws IOException {
+    this.socket = socket;
     socket.setTcpNoDelay(true);
-    socket.setSoTimeout(Math.toIntExact(TestCluster.PATIENCE.toMillis()));
+    socket.setSoTimeout(Math.toIntExact(patience.toMillis()));
     in = new DataInputStream(socket.getInputStream());
     in.readFully(new byte[GREETING_BYTES]);
   }
@@ -147,6 +172,29 @@ final class RawClient implements AutoCloseable {
     byte[] payload = new byte[words.getInt(4)];
     in.readFully(payload);
     return new Answer(words.getInt(0), ByteBuffer.wrap(payload).order(ByteOrder.LITTLE_ENDIAN));
+  }
+
+  /**
+   * Takes the answer that is a large raw vector, 1, 2, 3, ... and again from 1 after {@code
+   * period}, and returns how many of its bytes are right.
+   */
+  long receiveLarge(long length, int period) throws IOException {
+    // The packet's header, DT_SEXP and XT_RAW with 64 bits for their lengths, the vector's length.
+    byte[] start = in.readNBytes(HEADER_BYTES + 2 * Long.BYTES + Integer.BYTES);
+    ByteBuffer words = ByteBuffer.wrap(start).order(ByteOrder.LITTLE_ENDIAN);
+    if (words.getInt(0) != RESP_OK
+        || Integer.toUnsignedLong(words.getInt(start.length - Integer.BYTES)) != length) {
+      throw new IOException("not a raw vector of " + length + " bytes");
+    }
+    long right = 0;
+    byte[] part = new byte[period * 1000];
+    for (long left = length; left > 0; left -= part.length) {
+      int read = in.readNBytes(part, 0, (int) Math.min(left, part.length));
+      for (int i = 0; i < read; i++) {
+        right += (part[i] & 0xff) == 1 + i % period ? 1 : 0;
+      }
+    }
+    return right;
   }
 
   Answer eval(String expression) throws IOException {

@@ -39,6 +39,7 @@ final class TestCluster implements AutoCloseable {
   private final Path directory;
   private final String leakDetection;
   private final String rserveLines;
+  private final Surroundings surroundings;
   private final List<TestNode> nodes = new ArrayList<>();
   private final List<TestNode> everyNode = new ArrayList<>();
   private final Map<String, String> environment = new HashMap<>();
@@ -47,10 +48,12 @@ final class TestCluster implements AutoCloseable {
   private int gatewayProcesses;
   private Gateway gateway;
 
-  private TestCluster(String leakDetection, String rserveLines) throws IOException {
+  private TestCluster(String leakDetection, String rserveLines, Surroundings surroundings)
+      throws IOException {
     this.rserveLines = rserveLines;
     this.leakDetection = leakDetection;
-    directory = Files.createTempDirectory("rserve-gateway-test");
+    this.surroundings = surroundings;
+    directory = Files.createTempDirectory(surroundings.directory(), "rserve-gateway-test");
   }
 
   /**
@@ -68,8 +71,9 @@ final class TestCluster implements AutoCloseable {
   static TestCluster start(
       int nodes, Map<String, String> settings, String leakDetection, String rserveLines)
       throws Exception {
-    TestCluster cluster = launch(nodes, settings, leakDetection, rserveLines);
+    TestCluster cluster = launch(nodes, settings, leakDetection, rserveLines, Surroundings.usual());
     try {
+      cluster.startGateway();
       cluster.awaitReady();
       return cluster;
     } catch (Exception | AssertionError e) {
@@ -80,15 +84,33 @@ final class TestCluster implements AutoCloseable {
 
   /** A cluster that may never be able to serve. */
   static TestCluster startUnready(int nodes, Map<String, String> settings) throws Exception {
-    return launch(nodes, settings, "simple", "");
+    TestCluster cluster = launch(nodes, settings, "simple", "", Surroundings.usual());
+    try {
+      cluster.startGateway();
+      return cluster;
+    } catch (Exception | AssertionError e) {
+      cluster.close();
+      throw e;
+    }
+  }
+
+  /** Nodes and nginx in surroundings of the test's choice, and no gateway in this JVM. */
+  static TestCluster startWithoutGateway(
+      int nodes, Map<String, String> settings, Surroundings surroundings) throws Exception {
+    return launch(nodes, settings, "simple", "", surroundings);
   }
 
   private static TestCluster launch(
-      int nodes, Map<String, String> settings, String leakDetection, String rserveLines)
+      int nodes,
+      Map<String, String> settings,
+      String leakDetection,
+      String rserveLines,
+      Surroundings surroundings)
       throws Exception {
-    TestCluster cluster = new TestCluster(leakDetection, rserveLines);
+    TestCluster cluster = new TestCluster(leakDetection, rserveLines, surroundings);
     try {
-      cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://127.0.0.1:" + cluster.nginxPort);
+      String proxy = settings.getOrDefault("NGINX_HOST", "127.0.0.1");
+      cluster.environment.put("RCLOUD_TUNNEL_PROXY", "http://" + proxy + ":" + cluster.nginxPort);
       cluster.environment.put("RCLOUD_TUNNEL_TOKEN", TOKEN);
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
@@ -104,7 +126,6 @@ final class TestCluster implements AutoCloseable {
         cluster.newNode("node" + i);
       }
       cluster.startNginx();
-      cluster.startGateway();
       return cluster;
     } catch (Exception | AssertionError e) {
       cluster.close();
@@ -114,7 +135,7 @@ final class TestCluster implements AutoCloseable {
 
   /** A gateway whose proxy leads nowhere. */
   static TestCluster startWithoutNodes(Map<String, String> settings) throws Exception {
-    TestCluster cluster = new TestCluster("simple", "");
+    TestCluster cluster = new TestCluster("simple", "", Surroundings.usual());
     cluster.environment.putAll(settings);
     cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
     cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
@@ -125,7 +146,13 @@ final class TestCluster implements AutoCloseable {
   private TestNode newNode(String name) throws IOException {
     TestNode node =
         new TestNode(
-            name, directory, TOKEN, leakDetection, rserveLines, settingsWith("NODE_TUNNEL_"));
+            name,
+            directory,
+            TOKEN,
+            leakDetection,
+            rserveLines,
+            settingsWith("NODE_TUNNEL_"),
+            surroundings);
     nodes.add(node);
     everyNode.add(node);
     return node;
@@ -137,7 +164,9 @@ final class TestCluster implements AutoCloseable {
         ManagedProcess.start(
             directory.resolve("nginx.log"),
             Map.of(),
-            List.of(nginxProgram(), "-e", "stderr", "-c", nginxDirectory() + "/nginx.conf"));
+            surroundings.command(
+                Surroundings.NGINX,
+                List.of(nginxProgram(), "-e", "stderr", "-c", nginxDirectory() + "/nginx.conf")));
   }
 
   private Map<String, String> settingsWith(String prefix) {
@@ -241,6 +270,23 @@ final class TestCluster implements AutoCloseable {
                     descriptors,
                     Path.of(System.getProperty("java.home"), "bin", "java"),
                     ROOT.resolve("gateway/target/gateway.jar"))));
+  }
+
+  /** The same with the options of Java that {@code ./rcloud up} gives it, in the surroundings. */
+  ManagedProcess startUsualGatewayProcess(int port) throws IOException {
+    Map<String, String> settings = new HashMap<>(environment);
+    settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
+    gatewayProcesses++;
+    return ManagedProcess.start(
+        directory.resolve("gateway" + gatewayProcesses + ".log"),
+        settings,
+        surroundings.command(
+            Surroundings.GATEWAY,
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "@" + ROOT.resolve("config/java/gateway.options"),
+                "-jar",
+                ROOT.resolve("gateway/target/gateway.jar").toString())));
   }
 
   /** A gateway in a process of its own, by its jar. */

@@ -27,6 +27,7 @@ final class TestNode implements AutoCloseable {
   private final String leakDetection;
   private final String rserveLines;
   private final Map<String, String> settings;
+  private final Surroundings surroundings;
   private final int rservePort = FreePorts.next();
   private final int tunnelPort = FreePorts.next();
   private ManagedProcess rserve;
@@ -43,9 +44,11 @@ final class TestNode implements AutoCloseable {
       String token,
       String leakDetection,
       String rserveLines,
-      Map<String, String> settings)
+      Map<String, String> settings,
+      Surroundings surroundings)
       throws IOException {
     this.settings = settings;
+    this.surroundings = surroundings;
     this.rserveLines = rserveLines;
     this.leakDetection = leakDetection;
     this.name = name;
@@ -68,7 +71,9 @@ final class TestNode implements AutoCloseable {
         ManagedProcess.start(
             directory.resolve("rserve.log"),
             Map.of(),
-            List.of("R", "CMD", program(), "--no-save", "--RS-conf", config.toString()));
+            surroundings.command(
+                Surroundings.RSERVE + name,
+                List.of("R", "CMD", program(), "--no-save", "--RS-conf", config.toString())));
   }
 
   private static String program() {
@@ -84,12 +89,14 @@ final class TestNode implements AutoCloseable {
         ManagedProcess.start(
             directory.resolve("node-tunnel.log"),
             environment(),
-            List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dio.netty.leakDetection.level=" + leakDetection,
-                "-Xmx128m",
-                "-jar",
-                NODE_TUNNEL_JAR.toString()));
+            surroundings.command(
+                Surroundings.NODE_TUNNEL + name,
+                List.of(
+                    Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                    "-Dio.netty.leakDetection.level=" + leakDetection,
+                    "-Xmx128m",
+                    "-jar",
+                    NODE_TUNNEL_JAR.toString())));
   }
 
   private Map<String, String> environment() {
