@@ -205,7 +205,9 @@ class TunnelPipelineFuzzTest {
       byte[] bytes =
           switch (data.consumeInt(0, 4)) {
             case 0, 1 -> RserveBytes.greeting();
-            case 2, 3 -> RserveBytes.processId(data.consumeInt(1, 1 << 22));
+            case 2 -> RserveBytes.processId(data.consumeInt(1, 1 << 22));
+            case 3 ->
+                RserveBytes.string("/tmp/Rserv/conn" + data.consumeInt(1, 1 << 22) + "/Rtmpx");
             default -> data.consumeBytes(data.consumeInt(1, MOST_BYTES));
           };
       if (r.isOpen()) {

@@ -101,7 +101,8 @@ public final class TunnelFrameDecoder extends ChannelInboundHandlerAdapter {
     mask = end.expectsMasks() ? (int) number(maskAt, MASK_BYTES) : 0;
     payloadLeft =
         maskAt == FIRST_BYTES ? header[1] & LENGTH : number(FIRST_BYTES, maskAt - FIRST_BYTES);
-    if (payloadLeft < 0 || payloadLeft > TunnelProtocol.MAX_FRAME_BYTES) {
+    int most = opcode == BINARY ? TunnelProtocol.MAX_DATA_BYTES : TunnelProtocol.MAX_FRAME_BYTES;
+    if (payloadLeft < 0 || payloadLeft > most) {
       throw broken(
           WebSocketCloseStatus.MESSAGE_TOO_BIG,
           "a frame of %s bytes".formatted(Long.toUnsignedString(payloadLeft)));
