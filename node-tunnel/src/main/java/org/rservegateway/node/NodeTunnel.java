@@ -1,8 +1,11 @@
 package org.rservegateway.node;
 
 import ch.qos.logback.classic.LoggerContext;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFactory;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
@@ -23,7 +26,7 @@ import org.slf4j.LoggerFactory;
 public final class NodeTunnel implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(NodeTunnel.class);
-  private static final Duration PING_INTERVAL = Duration.ofSeconds(15);
+  static final Duration PING_INTERVAL = Duration.ofSeconds(15);
   private static final long STOP_MILLIS = 1_000;
   private static final int BAD_CONFIGURATION = 2;
 
@@ -53,12 +56,17 @@ public final class NodeTunnel implements AutoCloseable {
             threads,
             new DefaultThreadFactory("event-loop"),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    ChannelFactory<ServerChannel> serverChannels =
+        epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new;
+    ChannelFactory<Channel> clientChannels =
+        epoll ? EpollSocketChannel::new : NioSocketChannel::new;
+    new WarmUp(eventLoops, serverChannels, clientChannels).run(config.rehearsal());
     RSessionOpener opener =
         new RSessionOpener(
             config.rservePort(),
             config.warmUp(),
             config.rserveWorkDirectory(),
-            epoll ? EpollSocketChannel::new : NioSocketChannel::new,
+            clientChannels,
             health,
             reaper);
     try {
@@ -67,7 +75,7 @@ public final class NodeTunnel implements AutoCloseable {
               config,
               access,
               eventLoops,
-              epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
+              serverChannels,
               opener,
               health,
               new MetricsPage(health.meters(), reaper),

@@ -32,6 +32,7 @@ final class TestConfigs {
           state,
           Optional.empty(),
           Optional.empty(),
+          0,
           NO_TLS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -56,6 +57,7 @@ final class TestConfigs {
         state,
         work,
         Optional.empty(),
+        0,
         NO_TLS);
   }
 
@@ -75,6 +77,7 @@ final class TestConfigs {
         state,
         Optional.empty(),
         Optional.empty(),
+        0,
         NO_TLS);
   }
 

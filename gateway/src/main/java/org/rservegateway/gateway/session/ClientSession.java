@@ -33,8 +33,6 @@ import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 import org.rservegateway.wire.TunnelMessage;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
 /**
@@ -54,8 +52,6 @@ import org.slf4j.event.Level;
  * <p>Time: {@link Deadlines} says when the session is due, and {@link SessionRegistry} that it is.
  */
 public final class ClientSession implements Applicant, RSessionListener {
-
-  private static final Logger log = LoggerFactory.getLogger(ClientSession.class);
 
   /**
    * How often a session may be moved to another R session before anything reached one. A node that
@@ -235,7 +231,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
       if (context.lines().admitRefusal(client.eventLoop()::schedule)) {
-        log.info("client={} {}", origin, refusal.get().text());
+        context.log().info("client={} {}", origin, refusal.get().text());
       }
       return Verdict.DROP;
     }
@@ -319,7 +315,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** A fault of the gateway's own. */
   public void failed(Throwable cause) {
-    log.error("session of {}", origin, cause);
+    context.log().error("session of {}", origin, cause);
     close(CloseReason.INTERNAL_ERROR, "the gateway failed; its log says why");
   }
 
@@ -800,7 +796,9 @@ public final class ClientSession implements Applicant, RSessionListener {
     Object process = bound == null ? "-" : bound.rSession().processId();
     long length = TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos());
     long queued = TimeUnit.NANOSECONDS.toMillis(queuedNanos);
-    log.atLevel(level)
+    context
+        .log()
+        .atLevel(level)
         .addKeyValue("session", id)
         .addKeyValue("reason", reason.label())
         .addKeyValue("client", origin.address())
