@@ -40,7 +40,6 @@ import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;
 import org.rservegateway.gateway.tunnel.ProxyTls;
 import org.rservegateway.gateway.tunnel.TunnelConnector;
-import org.rservegateway.gateway.warmup.WarmUp;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -107,7 +106,6 @@ public final class Gateway implements AutoCloseable {
         new GatewayMeters(meters, eventLoops, this::sessions, dispatcher, sessions.memory()::held);
     rates = new Rates(sessions.meters()::totals, System::nanoTime);
     ClientListener listening = null;
-    WarmUp.run(config.warmUp(), eventLoops, resolvers);
     try {
       discovery.start();
       if (takeOver) {

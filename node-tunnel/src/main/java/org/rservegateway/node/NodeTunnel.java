@@ -1,11 +1,8 @@
 package org.rservegateway.node;
 
 import ch.qos.logback.classic.LoggerContext;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelFactory;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.ServerChannel;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
@@ -26,7 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class NodeTunnel implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(NodeTunnel.class);
-  static final Duration PING_INTERVAL = Duration.ofSeconds(15);
+  private static final Duration PING_INTERVAL = Duration.ofSeconds(15);
   private static final long STOP_MILLIS = 1_000;
   private static final int BAD_CONFIGURATION = 2;
 
@@ -56,17 +53,12 @@ public final class NodeTunnel implements AutoCloseable {
             threads,
             new DefaultThreadFactory("event-loop"),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
-    ChannelFactory<ServerChannel> serverChannels =
-        epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new;
-    ChannelFactory<Channel> clientChannels =
-        epoll ? EpollSocketChannel::new : NioSocketChannel::new;
-    new WarmUp(eventLoops, serverChannels, clientChannels).run(config.rehearsal());
     RSessionOpener opener =
         new RSessionOpener(
             config.rservePort(),
             config.warmUp(),
             config.rserveWorkDirectory(),
-            clientChannels,
+            epoll ? EpollSocketChannel::new : NioSocketChannel::new,
             health,
             reaper);
     try {
@@ -75,7 +67,7 @@ public final class NodeTunnel implements AutoCloseable {
               config,
               access,
               eventLoops,
-              serverChannels,
+              epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
               opener,
               health,
               new MetricsPage(health.meters(), reaper),

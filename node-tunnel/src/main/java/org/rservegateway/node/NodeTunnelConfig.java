@@ -32,8 +32,6 @@ import org.rservegateway.common.tls.TlsFiles;
  *     RSERVE_WORK_DIR}); empty for none
  * @param tokenFile which holds the tokens, one a line ({@code NODE_TUNNEL_TOKEN_FILE}); empty for
  *     none
- * @param rehearsal sessions that are rehearsed within the node-tunnel before it listens ({@code
- *     NODE_TUNNEL_WARM_UP}; 3000), 0 for none
  * @param tls files of the listener's TLS ({@code NODE_TUNNEL_TLS_CERTIFICATE}, {@code ..._KEY},
  *     {@code ..._CA}); without a certificate there is none
  */
@@ -49,7 +47,6 @@ public record NodeTunnelConfig(
     Path stateDirectory,
     Optional<Path> rserveWorkDirectory,
     Optional<Path> tokenFile,
-    int rehearsal,
     TlsFiles tls) {
 
   /** The settings for people, as the command line prints them. */
@@ -67,8 +64,6 @@ public record NodeTunnelConfig(
         NODE_TUNNEL_STATE_DIR    directory of its own: R sessions that the next node-tunnel ends if this
                                  one can't (node-tunnel-RSERVE_PORT among the temporary files)
         NODE_TUNNEL_DRAIN        seconds that sessions may go on when it is told to end; no new one begins (0)
-        NODE_TUNNEL_WARM_UP      sessions that it rehearses within itself before it listens, so that Java has
-                                 compiled what the first ones need; 0 for none (3000)
         RSERVE_PORT              port of the node's Rserve on 127.0.0.1 (6311)
         RSERVE_WORK_DIR          Rserve's work directory, if directories of R processes that are gone
                                  shall be removed there; needs to see all of its processes (none)
@@ -91,8 +86,6 @@ public record NodeTunnelConfig(
   private static final int DEFAULT_MAX_TUNNELS = 1000;
   private static final int MOST_TUNNELS = 100_000;
   private static final int MOST_DRAIN = 86_400;
-  private static final int DEFAULT_REHEARSAL = 3_000;
-  private static final int MOST_REHEARSAL = 1_000_000;
 
   /**
    * Reads the settings.
@@ -125,8 +118,6 @@ public record NodeTunnelConfig(
                         Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + rservePort)),
             path(environment, "RSERVE_WORK_DIR", mistakes),
             path(environment, "NODE_TUNNEL_TOKEN_FILE", mistakes),
-            number(
-                environment, "NODE_TUNNEL_WARM_UP", DEFAULT_REHEARSAL, 0, MOST_REHEARSAL, mistakes),
             new TlsFiles(
                 environment.getOrDefault("NODE_TUNNEL_TLS_CERTIFICATE", ""),
                 environment.getOrDefault("NODE_TUNNEL_TLS_KEY", ""),

@@ -32,7 +32,6 @@ class NodeTunnelConfigTest {
                 Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-6311"),
                 Optional.empty(),
                 Optional.empty(),
-                3000,
                 new TlsFiles("", "", "")));
   }
 
@@ -52,7 +51,6 @@ class NodeTunnelConfigTest {
             "RSERVE_WORK_DIR", "/tmp/Rserv");
     Map<String, String> tls =
         Map.of(
-            "NODE_TUNNEL_WARM_UP", "9",
             "NODE_TUNNEL_TLS_CERTIFICATE", "/etc/node.pem",
             "NODE_TUNNEL_TLS_KEY", "/etc/node.key",
             "NODE_TUNNEL_TLS_CA", "/etc/ca.pem");
@@ -73,7 +71,6 @@ class NodeTunnelConfigTest {
                 Path.of("/run/node-tunnel/r1"),
                 Optional.of(Path.of("/tmp/Rserv")),
                 Optional.empty(),
-                9,
                 new TlsFiles("/etc/node.pem", "/etc/node.key", "/etc/ca.pem")));
   }
 

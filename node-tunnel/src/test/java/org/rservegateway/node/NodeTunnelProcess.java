@@ -68,8 +68,6 @@ final class NodeTunnelProcess implements AutoCloseable {
                 String.valueOf(port),
                 "RSERVE_PORT",
                 String.valueOf(rservePort),
-                "NODE_TUNNEL_WARM_UP",
-                "0",
                 "NODE_TUNNEL_STATE_DIR",
                 stateDirectory.toString()));
     builder.environment().putAll(settings);

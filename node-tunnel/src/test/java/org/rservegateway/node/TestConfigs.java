@@ -32,7 +32,6 @@ final class TestConfigs {
           state,
           Optional.empty(),
           Optional.empty(),
-          0,
           NO_TLS);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -57,7 +56,6 @@ final class TestConfigs {
         state,
         work,
         Optional.empty(),
-        0,
         NO_TLS);
   }
 
@@ -77,7 +75,6 @@ final class TestConfigs {
         state,
         Optional.empty(),
         Optional.empty(),
-        0,
         NO_TLS);
   }
 

@@ -32,7 +32,6 @@ public record GatewayConfig(
     Tunnel tunnel,
     Admin admin,
     Log log,
-    WarmUp warmUp,
     @TakesEffect(Effect.RESTART) @Default("0") int threads) {
 
   private static final int MAX_PORT = 65535;
@@ -52,9 +51,6 @@ public record GatewayConfig(
 
   /** Everything on the tunnel's path happens within seconds; more is a slip of the unit. */
   private static final Duration MAX_TUNNEL_TIME = Duration.ofHours(1);
-
-  /** The start scripts wait a minute in all. */
-  private static final Duration MAX_WARM_UP_TIME = Duration.ofSeconds(30);
 
   /**
    * Where clients connect.
@@ -460,25 +456,6 @@ public record GatewayConfig(
   @TakesEffect(Effect.RESTART)
   public record Log(@Default("text") LogFormat format) {}
 
-  /**
-   * What the gateway rehearses when it starts, before it listens: sessions of its own, within
-   * itself, so that Java has compiled what the first clients need.
-   *
-   * @param sessions how many; 0 for no rehearsal
-   * @param atMost how long; what is not done by then is left out
-   */
-  @TakesEffect(Effect.RESTART)
-  public record WarmUp(@Default("5000") int sessions, @Default("3s") Duration atMost) {
-
-    void check(Mistakes mistakes) {
-      mistakes.refuseOutside(0, MAX_SESSIONS, sessions, "warmUp.sessions");
-      mistakes.refuseUnless(
-          !atMost.isZero() && atMost.compareTo(MAX_WARM_UP_TIME) <= 0,
-          "must be more than 0 and at most " + SettingType.format(MAX_WARM_UP_TIME),
-          "warmUp.atMost");
-    }
-  }
-
   /** Every setting at its default. */
   public static GatewayConfig defaults() {
     try {
@@ -509,7 +486,6 @@ public record GatewayConfig(
     pool.check(mistakes);
     tunnel.check(mistakes);
     admin.check(mistakes);
-    warmUp.check(mistakes);
     mistakes.refuseOutside(0, MAX_THREADS, threads, "threads");
   }
 }

@@ -36,6 +36,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
 
+  private static final Logger log = LoggerFactory.getLogger(SessionDispatcher.class);
+
   /** Tunnels that are opened to a node at a time for sessions that wait, beyond the warm ones. */
   private static final int OPENED_AT_A_TIME = 8;
 
@@ -44,7 +46,6 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
 
   private final Object lock = new Object();
   private final LongSupplier nanoTime;
-  private final Logger log;
   private final Supplier<GatewayConfig> live;
   private final TunnelPool pool;
   private final Map<String, Node> nodes = new LinkedHashMap<>();
@@ -71,17 +72,7 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
       Supplier<GatewayConfig> live,
       BiFunction<Node, TunnelObserver, Tunnel> opener,
       LongSupplier nanoTime) {
-    this(live, opener, nanoTime, LoggerFactory.getLogger(SessionDispatcher.class));
-  }
-
-  /** The same, which tells this log of its nodes. */
-  public SessionDispatcher(
-      Supplier<GatewayConfig> live,
-      BiFunction<Node, TunnelObserver, Tunnel> opener,
-      LongSupplier nanoTime,
-      Logger log) {
     this.nanoTime = nanoTime;
-    this.log = log;
     this.live = live;
     pool = new TunnelPool(() -> live.get().pool(), node -> opener.apply(node, this), nanoTime);
   }

@@ -33,6 +33,8 @@ import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 import org.rservegateway.wire.TunnelMessage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
 
 /**
@@ -52,6 +54,8 @@ import org.slf4j.event.Level;
  * <p>Time: {@link Deadlines} says when the session is due, and {@link SessionRegistry} that it is.
  */
 public final class ClientSession implements Applicant, RSessionListener {
+
+  private static final Logger log = LoggerFactory.getLogger(ClientSession.class);
 
   /**
    * How often a session may be moved to another R session before anything reached one. A node that
@@ -231,7 +235,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
       if (context.lines().admitRefusal(client.eventLoop()::schedule)) {
-        context.log().info("client={} {}", origin, refusal.get().text());
+        log.info("client={} {}", origin, refusal.get().text());
       }
       return Verdict.DROP;
     }
@@ -315,7 +319,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** A fault of the gateway's own. */
   public void failed(Throwable cause) {
-    context.log().error("session of {}", origin, cause);
+    log.error("session of {}", origin, cause);
     close(CloseReason.INTERNAL_ERROR, "the gateway failed; its log says why");
   }
 
@@ -796,9 +800,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     Object process = bound == null ? "-" : bound.rSession().processId();
     long length = TimeUnit.NANOSECONDS.toMillis(now - deadlines.startNanos());
     long queued = TimeUnit.NANOSECONDS.toMillis(queuedNanos);
-    context
-        .log()
-        .atLevel(level)
+    log.atLevel(level)
         .addKeyValue("session", id)
         .addKeyValue("reason", reason.label())
         .addKeyValue("client", origin.address())

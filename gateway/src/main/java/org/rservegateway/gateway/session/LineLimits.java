@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 import org.rservegateway.common.LogLimit;
 import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Bounds the log's lines about what strangers can cause without ever having an R session. Meters
@@ -12,17 +13,19 @@ import org.slf4j.Logger;
  */
 final class LineLimits {
 
+  private static final Logger log = LoggerFactory.getLogger(ClientSession.class);
+
   private final Map<CloseReason, LogLimit> ends = new EnumMap<>(CloseReason.class);
   private final LogLimit refusals;
 
-  LineLimits(LongSupplier nanoTime, Logger log) {
+  LineLimits(LongSupplier nanoTime) {
     for (CloseReason reason : CloseReason.values()) {
-      ends.put(reason, limit("sessions ended: " + reason.label(), nanoTime, log));
+      ends.put(reason, limit("sessions ended: " + reason.label(), nanoTime));
     }
-    refusals = limit("commands refused", nanoTime, log);
+    refusals = limit("commands refused", nanoTime);
   }
 
-  private static LogLimit limit(String what, LongSupplier nanoTime, Logger log) {
+  private static LogLimit limit(String what, LongSupplier nanoTime) {
     return new LogLimit(
         more ->
             log.info("{} more {}, in the last {} s", more, what, LogLimit.TOLD_AFTER.toSeconds()),

@@ -5,15 +5,12 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.pool.SessionDispatcher;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What all sessions share.
  *
  * @param live the configuration that counts now
  * @param nanoTime the clock, as {@link System#nanoTime}
- * @param log where the sessions' ends are written
  */
 public record SessionContext(
     Supplier<GatewayConfig> live,
@@ -23,8 +20,7 @@ public record SessionContext(
     MemoryGuard memory,
     SessionHistory history,
     LineLimits lines,
-    LongSupplier nanoTime,
-    Logger log) {
+    LongSupplier nanoTime) {
 
   /** The configuration at this moment. */
   public GatewayConfig config() {
@@ -37,16 +33,6 @@ public record SessionContext(
       SessionDispatcher dispatcher,
       MeterRegistry meters,
       LongSupplier nanoTime) {
-    return of(live, dispatcher, meters, nanoTime, LoggerFactory.getLogger(ClientSession.class));
-  }
-
-  /** The same with another log. */
-  public static SessionContext of(
-      Supplier<GatewayConfig> live,
-      SessionDispatcher dispatcher,
-      MeterRegistry meters,
-      LongSupplier nanoTime,
-      Logger log) {
     return new SessionContext(
         live,
         dispatcher,
@@ -54,8 +40,7 @@ public record SessionContext(
         new SessionMeters(meters),
         new MemoryGuard(live),
         new SessionHistory(),
-        new LineLimits(nanoTime, log),
-        nanoTime,
-        log);
+        new LineLimits(nanoTime),
+        nanoTime);
   }
 }

@@ -203,7 +203,6 @@ class ConfigLoaderTest {
                     new GatewayConfig.TunnelTls("", "", "")),
                 new GatewayConfig.Admin("127.0.0.1", 9311, new Secret(""), SecretFile.read("")),
                 new GatewayConfig.Log(LogFormat.TEXT),
-                new GatewayConfig.WarmUp(5000, Duration.ofSeconds(3)),
                 0));
     assertThat(config).isEqualTo(GatewayConfig.defaults());
   }

@@ -115,7 +115,6 @@ final class TestCluster implements AutoCloseable {
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
       cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
-      cluster.environment.put("RCLOUD_WARMUP_SESSIONS", "0");
       cluster.environment.putAll(settings);
       if (settings.containsKey("RCLOUD_TUNNEL_TOKENFILE")) {
         cluster.environment.remove("RCLOUD_TUNNEL_TOKEN");
@@ -137,7 +136,6 @@ final class TestCluster implements AutoCloseable {
   /** A gateway whose proxy leads nowhere. */
   static TestCluster startWithoutNodes(Map<String, String> settings) throws Exception {
     TestCluster cluster = new TestCluster("simple", "", Surroundings.usual());
-    cluster.environment.put("RCLOUD_WARMUP_SESSIONS", "0");
     cluster.environment.putAll(settings);
     cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
     cluster.environment.put("RCLOUD_ADMIN_PORT", "0");

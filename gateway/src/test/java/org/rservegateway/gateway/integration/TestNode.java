@@ -103,7 +103,6 @@ final class TestNode implements AutoCloseable {
     Map<String, String> environment = new HashMap<>();
     environment.put("NODE_NAME", name);
     environment.put("NODE_TUNNEL_PORT", String.valueOf(tunnelPort));
-    environment.put("NODE_TUNNEL_WARM_UP", "0");
     environment.put("RSERVE_PORT", String.valueOf(rservePort));
     environment.put("NODE_TUNNEL_STATE_DIR", directory.resolve("tunnel").toString());
     environment.put("RSERVE_WORK_DIR", directory.resolve("work").toString());
