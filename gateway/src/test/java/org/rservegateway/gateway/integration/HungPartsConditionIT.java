@@ -37,9 +37,9 @@ class HungPartsConditionIT {
       try (load) {
         await().atMost(TestCluster.PATIENCE).until(() -> load.right() > 20);
         told = timeOfAnswer(cluster, () -> cluster.nginx().stopAll());
-        // Who comes meanwhile finds no R session, and is told so.
+        // Who comes meanwhile finds no R session, or one whose tunnel is not known to hang yet.
         try (RawClient client = cluster.client()) {
-          assertThat(client.eval("1+1").error()).isEqualTo(0x50);
+          assertThat(client.eval("1+1").error()).isIn(0x50, 0x42);
         }
         cluster.nginx().goOnAll();
         whole = cluster.awaitWhole();
