@@ -108,6 +108,9 @@ final class Namespace implements AutoCloseable {
 
   @Override
   public void close() throws IOException, InterruptedException {
+    // The namespace takes its end of the link away some time later, and the next one is called the
+    // same.
+    run("ip", "link", "del", here);
     run("ip", "netns", "del", name);
   }
 }
