@@ -1,5 +1,16 @@
 package org.rservegateway.common.frame;
 
+import static org.rservegateway.common.frame.FrameFormat.BINARY;
+import static org.rservegateway.common.frame.FrameFormat.CLOSE;
+import static org.rservegateway.common.frame.FrameFormat.FINAL;
+import static org.rservegateway.common.frame.FrameFormat.LENGTH_16_BIT;
+import static org.rservegateway.common.frame.FrameFormat.LENGTH_64_BIT;
+import static org.rservegateway.common.frame.FrameFormat.MASKED;
+import static org.rservegateway.common.frame.FrameFormat.MOST_HEADER_BYTES;
+import static org.rservegateway.common.frame.FrameFormat.PING;
+import static org.rservegateway.common.frame.FrameFormat.PONG;
+import static org.rservegateway.common.frame.FrameFormat.TEXT;
+
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
@@ -20,18 +31,8 @@ import io.netty.handler.codec.http.websocketx.WebSocketFrame;
  */
 public final class TunnelFrameEncoder extends ChannelOutboundHandlerAdapter {
 
-  private static final int FINAL = 0x80;
-  private static final int TEXT = 1;
-  private static final int BINARY = 2;
-  private static final int CLOSE = 8;
-  private static final int PING = 9;
-  private static final int PONG = 10;
-  private static final int MASKED = 0x80;
   private static final int MOST_7_BIT = 125;
-  private static final int LENGTH_16_BIT = 126;
-  private static final int LENGTH_64_BIT = 127;
   private static final int MOST_16_BIT = 0xffff;
-  private static final int MOST_HEADER_BYTES = 14;
 
   /** Shorter data is copied: cheaper than one more buffer in a gathering write. */
   private static final int LONG_BYTES = 1024;
