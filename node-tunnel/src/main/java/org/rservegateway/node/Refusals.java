@@ -3,8 +3,8 @@ package org.rservegateway.node;
 import io.netty.channel.Channel;
 import java.util.EnumMap;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.rservegateway.common.LogLimit;
+import org.rservegateway.common.Printable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.slf4j.event.Level;
@@ -13,8 +13,6 @@ import org.slf4j.event.Level;
 final class Refusals {
 
   private static final Logger log = LoggerFactory.getLogger(Refusals.class);
-
-  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   /** What was wrong with a connection. */
   enum Kind {
@@ -70,7 +68,7 @@ final class Refusals {
           case NOT_HTTP, TOKEN, PROTOCOL -> Level.INFO;
         };
     if (log.isEnabledForLevel(level) && limits.get(kind).admits(connection.eventLoop()::schedule)) {
-      String printable = UNPRINTABLE.matcher(text).replaceAll("?"); // it may quote what was sent
+      String printable = Printable.of(text); // it may quote what was sent
       log.atLevel(level).log("{} {}", connection.remoteAddress(), printable);
     }
   }

@@ -16,11 +16,11 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
 import javax.naming.InvalidNameException;
 import javax.naming.ldap.LdapName;
 import javax.naming.ldap.Rdn;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 
@@ -32,8 +32,6 @@ final class TlsHandshake extends ChannelInboundHandlerAdapter {
 
   /** RFC 5280, 4.2.1.6: rfc822Name and dNSName. */
   private static final Set<Integer> NAMES = Set.of(1, 2);
-
-  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   private final List<String> allowed;
   private final Turned turned;
@@ -122,7 +120,7 @@ final class TlsHandshake extends ChannelInboundHandlerAdapter {
       // what was found before counts
     }
     // A name as it is: changed, it might be somebody else's. One that could forge a line is none.
-    return names.stream().filter(name -> !UNPRINTABLE.matcher(name).find()).toList();
+    return names.stream().filter(Printable::is).toList();
   }
 
   private static String describe(Throwable failure) {

@@ -5,8 +5,8 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.Channel;
 import java.util.EnumMap;
 import java.util.Map;
-import java.util.regex.Pattern;
 import org.rservegateway.common.LogLimit;
+import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.slf4j.Logger;
@@ -16,8 +16,6 @@ import org.slf4j.LoggerFactory;
 final class Turned {
 
   private static final Logger log = LoggerFactory.getLogger(Turned.class);
-
-  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   private final Map<Kind, Counter> counters = new EnumMap<>(Kind.class);
   private final Map<Kind, LogLimit> limits = new EnumMap<>(Kind.class);
@@ -58,7 +56,7 @@ final class Turned {
       log.info(
           "client turned away: {} ({}) client={}",
           kind.label,
-          UNPRINTABLE.matcher(reason).replaceAll("?"), // it may quote what the client sent
+          Printable.of(reason), // it may quote what the client sent
           ClientOrigin.of(client));
     }
   }

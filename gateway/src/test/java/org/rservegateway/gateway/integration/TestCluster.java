@@ -254,14 +254,18 @@ final class TestCluster implements AutoCloseable {
         directory.resolve("gateway" + gatewayProcesses + ".log"), settings, arguments);
   }
 
-  /** The same with so many file descriptors at most. */
-  ManagedProcess startLimitedGatewayProcess(int port, int descriptors) throws IOException {
+  private ManagedProcess startGatewayProcess(int port, List<String> command) throws IOException {
     Map<String, String> settings = new HashMap<>(environment);
     settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
     gatewayProcesses++;
     return ManagedProcess.start(
-        directory.resolve("gateway" + gatewayProcesses + ".log"),
-        settings,
+        directory.resolve("gateway" + gatewayProcesses + ".log"), settings, command);
+  }
+
+  /** The same with so many file descriptors at most. */
+  ManagedProcess startLimitedGatewayProcess(int port, int descriptors) throws IOException {
+    return startGatewayProcess(
+        port,
         List.of(
             "sh",
             "-c",
@@ -274,12 +278,8 @@ final class TestCluster implements AutoCloseable {
 
   /** The same with the options of Java that {@code ./rcloud up} gives it, in the surroundings. */
   ManagedProcess startUsualGatewayProcess(int port) throws IOException {
-    Map<String, String> settings = new HashMap<>(environment);
-    settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
-    gatewayProcesses++;
-    return ManagedProcess.start(
-        directory.resolve("gateway" + gatewayProcesses + ".log"),
-        settings,
+    return startGatewayProcess(
+        port,
         surroundings.command(
             Surroundings.GATEWAY,
             List.of(
