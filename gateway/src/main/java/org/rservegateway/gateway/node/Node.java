@@ -13,7 +13,7 @@ import org.rservegateway.wire.TunnelProtocol;
 public final class Node {
 
   private static final long FIRST_DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
-  private static final long LONGEST_DELAY_NANOS = TimeUnit.SECONDS.toNanos(15);
+  private static final long LONGEST_DELAY_NANOS = TimeUnit.SECONDS.toNanos(5);
   private static final int MOST_DOUBLINGS = 10;
 
   private final String name;

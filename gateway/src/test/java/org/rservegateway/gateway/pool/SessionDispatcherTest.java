@@ -185,9 +185,9 @@ class SessionDispatcherTest {
         waited += 5;
       }
       assertThat(cluster.open("a")).as("one try, not a crowd").hasSize(1);
-      long longest = Math.min(15_000, 250L << (failure - 1));
+      long longest = Math.min(5_000, 250L << (failure - 1));
       assertThat(waited).isBetween(longest / 2, longest + 5);
-      assertThat(waited).isGreaterThan(Math.min(before, 7_400) / 3);
+      assertThat(waited).isGreaterThan(Math.min(before, 2_400) / 3);
       before = waited;
       cluster.open("a").forEach(Far::breaks);
     }
