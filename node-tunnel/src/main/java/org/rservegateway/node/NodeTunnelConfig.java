@@ -184,11 +184,12 @@ public record NodeTunnelConfig(
     }
   }
 
-  /** logback.xml is what reads it, before any of our code runs. */
+  /** The log has read it already. */
   private static void checkLogFormat(Map<String, String> environment, List<String> mistakes) {
-    String format = environment.getOrDefault("NODE_TUNNEL_LOG_FORMAT", "");
+    String format = environment.getOrDefault(NodeTunnelLog.FORMAT_VARIABLE, "");
     if (!Set.of("", "text", "json").contains(format)) {
-      mistakes.add("NODE_TUNNEL_LOG_FORMAT: \"%s\" must be text or json".formatted(format));
+      mistakes.add(
+          "%s: \"%s\" must be text or json".formatted(NodeTunnelLog.FORMAT_VARIABLE, format));
     }
   }
 

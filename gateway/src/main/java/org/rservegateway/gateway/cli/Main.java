@@ -70,9 +70,8 @@ public final class Main implements Callable<Integer> {
     Gateway gateway;
     try {
       ConfigSource source = () -> ConfigLoader.load(Optional.ofNullable(config), System.getenv());
-      // What logback.xml asks for when the first logger is made, which is behind this line.
       System.setProperty(
-          "log.format", source.load().log().format().name().toLowerCase(Locale.ROOT));
+          GatewayLog.FORMAT_PROPERTY, source.load().log().format().name().toLowerCase(Locale.ROOT));
       gateway = takeOver ? Gateway.takeOver(source) : Gateway.start(source);
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
