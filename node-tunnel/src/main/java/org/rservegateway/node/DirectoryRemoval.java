@@ -32,6 +32,10 @@ final class DirectoryRemoval {
   private static final int MOST_LEVELS = 64;
 
   private final Path directory;
+
+  /** Below the parent; null once it is known not to be all that is there. */
+  private Path onlyEntry;
+
   private int left;
   private int entriesSeen;
   private String failure = "";
@@ -40,9 +44,11 @@ final class DirectoryRemoval {
    * The removal of one directory, which has not begun.
    *
    * @param directory whose parent is trusted
+   * @param likelyEntry an empty directory that is mostly all that is in it; empty if there is none
    */
-  DirectoryRemoval(Path directory) {
+  DirectoryRemoval(Path directory, String likelyEntry) {
     this.directory = directory;
+    this.onlyEntry = likelyEntry.isEmpty() ? null : directory.getFileName().resolve(likelyEntry);
   }
 
   Path directory() {
@@ -70,7 +76,10 @@ final class DirectoryRemoval {
     entriesSeen = 0;
     failure = "";
     try {
-      remove(parents.open(directory.getParent()), directory.getFileName(), 0);
+      SecureDirectoryStream<Path> parent = parents.open(directory.getParent());
+      if (!isRemovedAtOnce(parent)) {
+        remove(parent, directory.getFileName(), 0);
+      }
     } catch (NoSuchFileException e) {
       return Outcome.GONE;
     } catch (IOException e) {
@@ -80,6 +89,26 @@ final class DirectoryRemoval {
       return Outcome.FAILED;
     }
     return left >= 0 ? Outcome.GONE : Outcome.MORE_TO_DO;
+  }
+
+  /**
+   * Two calls to the kernel, where looking into the directory takes a dozen. Should a link lie in
+   * its place, what it could remove elsewhere is an empty directory with the very name that R drew
+   * by lot for its temporary one.
+   */
+  private boolean isRemovedAtOnce(SecureDirectoryStream<Path> parent) {
+    if (onlyEntry == null) {
+      return false;
+    }
+    Path entry = onlyEntry;
+    onlyEntry = null;
+    try {
+      parent.deleteDirectory(entry);
+      parent.deleteDirectory(directory.getFileName());
+      return true;
+    } catch (IOException e) {
+      return false; // there is more in it, or less
+    }
   }
 
   /** Removes an entry of an open directory, or of what is in it as much as the turn allows. */

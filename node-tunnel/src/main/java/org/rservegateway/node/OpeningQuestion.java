@@ -25,8 +25,9 @@ final class OpeningQuestion {
    * What R answers.
    *
    * @param workDirectory where it works; empty if it does not know
+   * @param temporaryDirectory the name of its own in there; empty if it is not known
    */
-  record Answer(long processId, String workDirectory) {
+  record Answer(long processId, String workDirectory, String temporaryDirectory) {
 
     /** Whether Rserve made this directory for this session. */
     boolean hasDirectoryOfItsOwn() {
@@ -52,7 +53,7 @@ final class OpeningQuestion {
           .replace("@variable@", RProcess.MARK_VARIABLE);
 
   private static final Pattern TEMPORARY_DIRECTORY =
-      Pattern.compile("(.*/conn([1-9][0-9]{0,9}))/Rtmp[^/]+", Pattern.DOTALL);
+      Pattern.compile("(.*/conn([1-9][0-9]{0,9}))/(Rtmp[A-Za-z0-9]+)", Pattern.DOTALL);
 
   /**
    * {@code tempdir(check = TRUE)} makes another directory only if the one that R has is gone: what
@@ -98,7 +99,7 @@ final class OpeningQuestion {
     List<String> strings = strings(payload);
     Matcher path = TEMPORARY_DIRECTORY.matcher(strings.isEmpty() ? "" : strings.get(0));
     return path.matches()
-        ? Optional.of(new Answer(Long.parseLong(path.group(2)), path.group(1)))
+        ? Optional.of(new Answer(Long.parseLong(path.group(2)), path.group(1), path.group(3)))
         : Optional.empty();
   }
 
@@ -112,7 +113,7 @@ final class OpeningQuestion {
     try {
       long processId = new BigDecimal(strings.get(0)).longValueExact();
       if (processId > 0) {
-        return new Answer(processId, strings.get(1));
+        return new Answer(processId, strings.get(1), "");
       }
     } catch (ArithmeticException | NumberFormatException | IndexOutOfBoundsException e) {
       // said below

@@ -148,7 +148,8 @@ final class ProcessReaper implements AutoCloseable {
                 RProcess.of(
                     new ProcessStat(answer.processId(), 'X', 0, 0, 0, startTicks),
                     mark,
-                    answer.workDirectory()));
+                    answer.workDirectory(),
+                    answer.temporaryDirectory()));
           } else if (process.get().startTicks() < table.ticksAt(connectedAt)) {
             log.warn(
                 "{}: process {} is older than the connection that is said to be its: it will not be"
@@ -156,7 +157,10 @@ final class ProcessReaper implements AutoCloseable {
                 nodeName,
                 answer.processId());
           } else {
-            note(session, RProcess.of(process.get(), mark, answer.workDirectory()));
+            note(
+                session,
+                RProcess.of(
+                    process.get(), mark, answer.workDirectory(), answer.temporaryDirectory()));
           }
         });
     return session;
@@ -175,7 +179,9 @@ final class ProcessReaper implements AutoCloseable {
             ConnectionOwner.find(table, rservePort, ourPort, table.ticksAt(connectedAt))
                 .ifPresentOrElse(
                     owner ->
-                        note(session, RProcess.of(owner, "", table.workingDirectory(owner.id()))),
+                        note(
+                            session,
+                            RProcess.of(owner, "", table.workingDirectory(owner.id()), "")),
                     () -> log.debug("{}: no process is seen behind port {}", nodeName, ourPort)));
     return session;
   }

@@ -57,7 +57,7 @@ final class ProcessTable {
   /** The process with this id, dead or alive. */
   Optional<ProcessStat> find(long id) {
     try {
-      return Optional.of(ProcessStat.parse(new String(read(file(id, "stat")), ISO_8859_1)));
+      return Optional.of(ProcessStat.parse(new String(readRecord(file(id, "stat")), ISO_8859_1)));
     } catch (IOException | IllegalArgumentException e) {
       return Optional.empty();
     }
@@ -194,12 +194,22 @@ final class ProcessTable {
   }
 
   private static byte[] read(File file) throws IOException {
+    return read(file, false);
+  }
+
+  /** What the kernel makes as one record: a read that has room left has all of it. */
+  private static byte[] readRecord(File file) throws IOException {
+    return read(file, true);
+  }
+
+  private static byte[] read(File file, boolean isOneRecord) throws IOException {
     try (FileInputStream in = new FileInputStream(file)) {
       byte[] bytes = new byte[USUAL_BYTES];
       int length = 0;
       while (true) {
         int more = in.read(bytes, length, bytes.length - length);
-        if (more < 0 || length + more == MOST_BYTES) {
+        boolean isAll = isOneRecord && more < bytes.length - length;
+        if (more < 0 || isAll || length + more == MOST_BYTES) {
           return Arrays.copyOf(bytes, length + Math.max(0, more));
         }
         length += more;

@@ -10,8 +10,15 @@ import java.nio.file.Path;
  * @param parent the id of the Rserve that forked it
  * @param mark what is in the environment of all that it starts; empty if R could not be told
  * @param workDirectory its own, {@code .../conn<id>}; empty if it has none
+ * @param temporaryDirectory the name of R's in its work directory; empty if it is not known
  */
-record RProcess(long id, long startTicks, long parent, String mark, String workDirectory) {
+record RProcess(
+    long id,
+    long startTicks,
+    long parent,
+    String mark,
+    String workDirectory,
+    String temporaryDirectory) {
 
   /** The variable that carries the mark. */
   static final String MARK_VARIABLE = "RSERVE_SESSION";
@@ -20,11 +27,18 @@ record RProcess(long id, long startTicks, long parent, String mark, String workD
    * A process that R says to be its own.
    *
    * @param directory where R works; taken for its own only if the name says so
+   * @param temporaryDirectory the name of R's, if it is in there; empty if it is not known
    */
-  static RProcess of(ProcessStat process, String mark, String directory) {
+  static RProcess of(
+      ProcessStat process, String mark, String directory, String temporaryDirectory) {
     boolean own = isWorkDirectoryOf(process.id(), directory);
     return new RProcess(
-        process.id(), process.startTicks(), process.parent(), mark, own ? directory : "");
+        process.id(),
+        process.startTicks(),
+        process.parent(),
+        mark,
+        own ? directory : "",
+        own ? temporaryDirectory : "");
   }
 
   /** Whether the path is absolute, and its last element {@code conn<id>}, as Rserve names it. */

@@ -51,7 +51,8 @@ record SessionRecord(RProcess r, boolean gone) {
         return Optional.empty();
       }
       return Optional.of(
-          new SessionRecord(new RProcess(id, start, parent, mark, work), words[0].equals(GONE)));
+          new SessionRecord(
+              new RProcess(id, start, parent, mark, work, ""), words[0].equals(GONE)));
     } catch (NumberFormatException e) {
       return Optional.empty();
     }

@@ -41,8 +41,8 @@ final class WorkDirectories {
     private final long processId;
     private int turns;
 
-    Pending(Path directory, long processId) {
-      this.removal = new DirectoryRemoval(directory);
+    Pending(Path directory, long processId, String temporaryDirectory) {
+      this.removal = new DirectoryRemoval(directory, temporaryDirectory);
       this.processId = processId;
     }
   }
@@ -58,7 +58,7 @@ final class WorkDirectories {
   /** Removes the directory of an R session of which no process is left, in later turns. */
   void remove(RProcess gone) {
     if (!gone.workDirectory().isEmpty()) {
-      pending.add(new Pending(Path.of(gone.workDirectory()), gone.id()));
+      pending.add(new Pending(Path.of(gone.workDirectory()), gone.id(), gone.temporaryDirectory()));
     }
   }
 
@@ -128,7 +128,7 @@ final class WorkDirectories {
             && !inUse.contains(directory.toString())
             && !isAlive(Long.parseLong(name.group(1)))
             && isOlderThan(before, directory)) {
-          pending.add(new Pending(directory, Long.parseLong(name.group(1))));
+          pending.add(new Pending(directory, Long.parseLong(name.group(1)), ""));
           if (++found == MOST_A_SWEEP) {
             return true;
           }

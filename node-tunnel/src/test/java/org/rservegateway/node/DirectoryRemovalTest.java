@@ -10,6 +10,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.node.DirectoryRemoval.Outcome;
 
 class DirectoryRemovalTest {
@@ -33,10 +35,51 @@ class DirectoryRemovalTest {
     Files.writeString(Files.createDirectories(directory.resolve("a/b/c")).resolve("file"), "x");
     Path neighbour = Files.writeString(parent.resolve("conn4712"), "x");
 
-    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(neighbour).exists();
+  }
+
+  @Test
+  void aLikelyEntryThatIsAllIsRemovedAndNothingElseIsLookedAt() throws IOException {
+    Files.createDirectory(directory.resolve("Rtmp1"));
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "Rtmp1");
+
+    assertThat(removal.proceed(parents, 100)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+    assertThat(removal.entriesSeen()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Rtmp1/file", "file", "Rtmp2/file"})
+  void besideOrWithinALikelyEntryMoreMayLie(String more) throws IOException {
+    Files.createDirectory(directory.resolve("Rtmp1"));
+    Path file = directory.resolve(more);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "x");
+
+    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Rtmp1", "Rtmp2"})
+  void throughALinkInItsPlaceNothingThatHoldsAnythingIsRemoved(String name) throws IOException {
+    Path outside = Files.createDirectory(parent.resolve("outside"));
+    Path file =
+        Files.writeString(Files.createDirectory(outside.resolve(name)).resolve("file"), "x");
+    Files.delete(directory);
+    Files.createSymbolicLink(directory, outside);
+
+    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+    assertThat(file).hasContent("x");
   }
 
   @Test
@@ -48,7 +91,7 @@ class DirectoryRemovalTest {
     Files.createSymbolicLink(directory.resolve("nowhere"), parent.resolve("nowhere"));
     Files.createSymbolicLink(directory.resolve("round"), directory);
 
-    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(file).hasContent("x");
@@ -61,7 +104,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    new DirectoryRemoval(directory).proceed(parents, 100);
+    new DirectoryRemoval(directory, "").proceed(parents, 100);
 
     assertThat(file).hasContent("x");
   }
@@ -73,7 +116,7 @@ class DirectoryRemovalTest {
     Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-x------"));
     Files.setPosixFilePermissions(inner.getParent(), PosixFilePermissions.fromString("r--------"));
 
-    assertThat(new DirectoryRemoval(directory).proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
   }
@@ -84,7 +127,7 @@ class DirectoryRemovalTest {
       Files.writeString(
           Files.createDirectories(directory.resolve("d" + i % 5)).resolve("file" + i), "x");
     }
-    DirectoryRemoval removal = new DirectoryRemoval(directory);
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
 
     int turns = 1;
     while (removal.proceed(parents, 10) == Outcome.MORE_TO_DO) {
@@ -99,7 +142,7 @@ class DirectoryRemovalTest {
   @Test
   void aTreeThatIsTooDeepStaysAndIsSaid() throws IOException {
     Files.createDirectories(directory.resolve("d/".repeat(100)));
-    DirectoryRemoval removal = new DirectoryRemoval(directory);
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
 
     assertThat(removal.proceed(parents, 1000)).isEqualTo(Outcome.FAILED);
 
@@ -110,8 +153,8 @@ class DirectoryRemovalTest {
   void whatIsGoneIsGone() throws IOException {
     Files.delete(directory);
 
-    assertThat(new DirectoryRemoval(directory).proceed(parents, 10)).isEqualTo(Outcome.GONE);
-    assertThat(new DirectoryRemoval(directory.resolve("conn1")).proceed(parents, 10))
+    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 10)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory.resolve("conn1"), "").proceed(parents, 10))
         .isEqualTo(Outcome.GONE);
   }
 }

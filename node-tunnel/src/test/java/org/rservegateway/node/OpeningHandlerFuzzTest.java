@@ -44,7 +44,7 @@ class OpeningHandlerFuzzTest {
       String warmUp = data.consumeBoolean() ? "x <- 42" : "";
       QuestionChoice choice = new QuestionChoice();
       if (data.consumeBoolean()) {
-        choice.safeAnswered(new OpeningQuestion.Answer(1, "/conn1"));
+        choice.safeAnswered(new OpeningQuestion.Answer(1, "/conn1", ""));
       }
       EmbeddedChannel channel =
           new EmbeddedChannel(

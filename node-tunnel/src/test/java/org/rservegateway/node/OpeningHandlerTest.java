@@ -62,7 +62,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 16, 1000})
   void whereSessionsHaveDirectoriesOfTheirOwnTheQuickQuestionDoes(int slice) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open(WARM_UP);
 
     receive(RserveBytes.greeting(), 1000);
@@ -78,7 +78,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 16, 1000})
   void anRThatDoesNotKnowTheQuickQuestionIsAskedTheOther(int slice) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open("");
     receive(RserveBytes.greeting(), 1000);
     assertQuestion("tempdir(TRUE)");
@@ -94,7 +94,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "/tmp/Rtmpab12CD", "/work/conn/Rtmpab12CD", "/work/conn4711"})
   void anRWhoseTemporaryDirectoryIsElsewhereIsAskedTheOtherQuestion(String temporary) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open("");
     receive(RserveBytes.greeting(), 1000);
     assertQuestion("tempdir(TRUE)");
@@ -104,7 +104,7 @@ class OpeningHandlerTest {
     receive(RserveBytes.processId(4711), 1000);
 
     assertThat(session.getNow().processId()).isEqualTo(4711);
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1"));
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     assertThat(choice.isQuick()).as("it is not tried again").isFalse();
   }
 

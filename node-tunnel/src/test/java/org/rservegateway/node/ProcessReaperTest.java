@@ -91,7 +91,7 @@ class ProcessReaperTest {
   @Test
   void theNodeTunnelNeverEndsItselfNorWhoStartedIt() {
     ProcessHandle we = ProcessHandle.current();
-    RProcess session = new RProcess(2, 0, 0, "", "");
+    RProcess session = new RProcess(2, 0, 0, "", "", "");
 
     for (Optional<ProcessHandle> at = Optional.of(we); at.isPresent(); at = at.get().parent()) {
       ProcessStat ancestor = Processes.TABLE.find(at.get().pid()).orElseThrow();
@@ -110,7 +110,7 @@ class ProcessReaperTest {
         Files.createDirectory(
             directory.resolve("state"),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    RProcess noted = new RProcess(process.pid(), startTicks, parent, "mark", work);
+    RProcess noted = new RProcess(process.pid(), startTicks, parent, "mark", work, "");
     String bootId = boot.isPresent() ? boot.get() : Processes.TABLE.bootId();
     return Files.writeString(
         state.resolve("sessions"),

@@ -58,7 +58,9 @@ class ProcessTableTest {
     ProcessTable table = new ProcessTable(root);
     EndedSession session =
         new EndedSession(
-            new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Ending.of(EndReason.GATEWAY), 0);
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10", ""),
+            Ending.of(EndReason.GATEWAY),
+            0);
 
     new DescendantSearch(table, process -> process.id() == 35, "open"::equals)
         .search(List.of(session));
@@ -74,7 +76,9 @@ class ProcessTableTest {
     process(22, 1, 200, "", false, "", "/rserve/conn10");
     EndedSession session =
         new EndedSession(
-            new RProcess(10, 100, 5, "mine", "/rserve/conn10"), Ending.of(EndReason.GATEWAY), 0);
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10", ""),
+            Ending.of(EndReason.GATEWAY),
+            0);
 
     new DescendantSearch(new ProcessTable(root), process -> false, mark -> false)
         .search(List.of(session));

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SessionJournalTest {
 
-  private static final RProcess R = new RProcess(4711, 42, 4700, "mark", "");
+  private static final RProcess R = new RProcess(4711, 42, 4700, "mark", "", "");
 
   @TempDir private Path parent;
 
@@ -33,8 +33,8 @@ class SessionJournalTest {
     Path directory = parent.resolve("state");
     try (SessionJournal first = new SessionJournal(directory, "boot")) {
       first.write(R);
-      first.write(new RProcess(4712, 43, 4700, "mark", ""));
-      first.delete(new RProcess(4712, 43, 4700, "mark", ""));
+      first.write(new RProcess(4712, 43, 4700, "mark", "", ""));
+      first.delete(new RProcess(4712, 43, 4700, "mark", "", ""));
     }
 
     try (SessionJournal sameBoot = new SessionJournal(directory, "boot")) {
@@ -79,11 +79,12 @@ class SessionJournalTest {
     try (SessionJournal journal = new SessionJournal(directory, "boot")) {
       journal.write(R);
       for (int id = 5000; id < 25000; id++) {
-        RProcess passing = new RProcess(id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id);
+        RProcess passing =
+            new RProcess(id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id, "");
         journal.write(passing);
         journal.delete(passing);
       }
-      journal.delete(new RProcess(4999, 1, 1, "", ""));
+      journal.delete(new RProcess(4999, 1, 1, "", "", ""));
 
       assertThat(Files.size(directory.resolve("sessions"))).isLessThan(1_100_000);
       assertThat(journal.recover().ofThisBoot()).containsExactly(R);

@@ -11,8 +11,8 @@ class SessionRecordTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "/tmp/Rserv/conn4711", "/a b/\u00e4=/ conn/conn4711"})
   void whatIsWrittenIsRead(String work) {
-    SessionRecord open = new SessionRecord(new RProcess(4711, 42, 4700, "mark", work), false);
-    SessionRecord gone = new SessionRecord(new RProcess(4711, 42, 4700, "", work), true);
+    SessionRecord open = new SessionRecord(new RProcess(4711, 42, 4700, "mark", work, ""), false);
+    SessionRecord gone = new SessionRecord(new RProcess(4711, 42, 4700, "", work, ""), true);
 
     assertThat(SessionRecord.decode(open.encode().stripTrailing())).hasValue(open);
     assertThat(SessionRecord.decode(gone.encode().stripTrailing())).hasValue(gone);
@@ -47,6 +47,6 @@ class SessionRecordTest {
 
   @Test
   void aProcessDoesNotShowItsMark() {
-    assertThat(new RProcess(4711, 42, 4700, "secret", "").toString()).doesNotContain("secret");
+    assertThat(new RProcess(4711, 42, 4700, "secret", "", "").toString()).doesNotContain("secret");
   }
 }
