@@ -24,9 +24,13 @@ RUN useradd --system --uid 6311 --no-create-home --shell /usr/sbin/nologin rclou
  && install -d -o 6311 -g 6311 -m 700 /run/token
 COPY --from=build /java /opt/java
 COPY --from=build /build/gateway/target/gateway.jar /opt/rcloud/gateway.jar
-COPY config/docker/gateway-entrypoint config/docker/health config/java/gateway.options /opt/rcloud/
+COPY config/docker/gateway-entrypoint config/docker/health config/java/gateway.options config/java/archive-classes /opt/rcloud/
+# The classes of Java, which jlink leaves unarchived, and those of the gateway: it starts in half of the time.
+RUN /opt/java/bin/java -Xshare:dump >/dev/null \
+ && /opt/rcloud/archive-classes gateway /opt/rcloud/gateway.jar /opt/rcloud/gateway.options /opt/rcloud/gateway.classes \
+      /opt/java/bin/java -Djava.library.path=/opt/java/lib
 # docker exec rcloud rcloud sessions
-RUN printf '#!/bin/sh\nexec /opt/java/bin/java -XX:TieredStopAtLevel=1 -Xmx64m -jar /opt/rcloud/gateway.jar "$@"\n' >/usr/local/bin/rcloud \
+RUN printf '#!/bin/sh\nexec /opt/java/bin/java -XX:TieredStopAtLevel=1 -Xmx64m -XX:SharedArchiveFile=/opt/rcloud/gateway.classes -jar /opt/rcloud/gateway.jar "$@"\n' >/usr/local/bin/rcloud \
  && chmod 755 /usr/local/bin/rcloud
 USER rcloud
 ENV RCLOUD_LISTEN_HOST=0.0.0.0 RCLOUD_TUNNEL_PROXY=http://proxy:8080

@@ -7,12 +7,13 @@ OLDEST_MAVEN=3.6.3
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Reads java_release (17) and java_home; false if there is no Java.
+# Reads java_release (17), java_version (17.0.15+6) and java_home; false if there is no Java.
 read_java() {
   local settings
   has "$JAVA" || return 1
   settings=$("$JAVA" -XshowSettings:properties -version 2>&1)
   java_release=$(sed -n 's/^ *java\.specification\.version = \(1\.\)\{0,1\}\([0-9]*\).*/\2/p' <<<"$settings")
+  java_version=$(sed -n 's/^ *java\.runtime\.version = //p' <<<"$settings")
   java_home=$(sed -n 's/^ *java\.home = //p' <<<"$settings")
   [[ -n $java_release ]]
 }

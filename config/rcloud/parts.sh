@@ -55,11 +55,14 @@ fill_template() {
 }
 
 start_tunnel() { # NODE_NUMBER
+  local archive_options
+  read_archive_options "$NODE_TUNNEL_JAR"
   NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_PORT=$(rserve_port "$1") \
     NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$(work_directory "$1") \
     start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" \
-    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/node-tunnel.options" -jar "$NODE_TUNNEL_JAR"
+    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/node-tunnel.options" ${archive_options[@]+"${archive_options[@]}"} \
+    -jar "$NODE_TUNNEL_JAR"
 }
 
 # Writes nginx's configuration for the nodes with these numbers.
@@ -97,12 +100,14 @@ reload_nginx() { # NODE_NUMBER...
 }
 
 start_gateway() { # [OPTION]
-  local arguments=("$@")
+  local arguments=("$@") archive_options
+  read_archive_options "$GATEWAY_JAR"
   [[ -z $config ]] || arguments+=(--config "$config")
   RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     start_part gateway "$port" "$STATE_DIR" \
-    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/gateway.options" -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}
+    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/gateway.options" ${archive_options[@]+"${archive_options[@]}"} \
+    -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}
 }
 
 # True if the part does its work now.
