@@ -29,6 +29,7 @@ public final class AdminServer implements AutoCloseable {
 
   private final AdminApi api;
   private final Authority authority;
+  private final ConnectionLimits limits = new ConnectionLimits();
   private final LoopResources loop = LoopResources.create("admin", 1, true);
   private final DisposableServer server;
 
@@ -53,6 +54,7 @@ public final class AdminServer implements AutoCloseable {
               .port(config.port())
               .runOn(loop)
               .idleTimeout(IDLE)
+              .doOnChannelInit((observer, channel, peer) -> limits.watch(channel))
               .route(this::register);
       if (PortTakeover.isAvailable()) {
         http = http.option(PortTakeover.SHARED, true);
