@@ -8,6 +8,7 @@ import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketCloseStatus;
 import io.netty.util.concurrent.Future;
+import org.rservegateway.common.Printable;
 import org.rservegateway.wire.TunnelMessage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -161,7 +162,8 @@ final class NodeTunnelEnd implements RSession.Listener {
     }
     if (state instanceof Open open && open.number == end.session()) {
       sessionOver(open);
-      open.rSession.end(Ending.of(EndReason.GATEWAY, printable(end.reason())));
+      open.rSession.end(
+          Ending.of(EndReason.GATEWAY, Printable.start(end.reason(), MOST_REASON_SHOWN)));
       // Nobody waits for it: it goes out together with what the next R session comes to.
       write(
           new TunnelMessage.Ended(
@@ -232,12 +234,6 @@ final class NodeTunnelEnd implements RSession.Listener {
     open.rSession.end(Ending.of(reason));
     state = new Unnoted(open.number);
     send(new TunnelMessage.Ended(open.number, open.rSession.wasReached(), reason.text()));
-  }
-
-  /** What a log line can show, whatever the gateway sent. */
-  private static String printable(String text) {
-    return text.substring(0, Math.min(text.length(), MOST_REASON_SHOWN))
-        .replaceAll("\\p{Cntrl}", "?");
   }
 
   // ---- the tunnel itself

@@ -15,6 +15,15 @@ public final class Printable {
     return UNPRINTABLE.matcher(text).replaceAll("?");
   }
 
+  /**
+   * The start of a text, likewise.
+   *
+   * @param most characters that are shown
+   */
+  public static String start(String text, int most) {
+    return of(text.substring(0, Math.min(text.length(), most)));
+  }
+
   /** Whether all of it can be shown. */
   public static boolean is(String text) {
     return !UNPRINTABLE.matcher(text).find();
