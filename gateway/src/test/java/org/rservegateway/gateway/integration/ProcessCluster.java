@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
 import org.rservegateway.wire.testing.FreePorts;
 
@@ -183,41 +184,38 @@ final class ProcessCluster implements AutoCloseable {
 
   /** Until a client is served, and returns how long that took. */
   Duration awaitServed() {
-    long begin = System.nanoTime();
-    await()
-        .atMost(WHOLE)
-        .pollInterval(Duration.ofMillis(20))
-        .pollDelay(Duration.ZERO)
-        .ignoreExceptions()
-        .until(
-            () -> {
-              try (RawClient client = client()) {
-                return client.eval("6*7").asDouble() == 42;
-              }
-            });
-    return Duration.ofNanos(System.nanoTime() - begin);
+    return awaitThat(
+        () -> {
+          try (RawClient client = client()) {
+            return client.eval("6*7").asDouble() == 42;
+          }
+        });
   }
 
   /** Until each node has an R session that waits, and returns how long that took. */
   Duration awaitWhole() {
+    return awaitThat(
+        () -> {
+          Map<String, Double> meters = meters();
+          return nodes().stream()
+              .allMatch(
+                  node ->
+                      meters.getOrDefault(
+                              "rserve_gateway_tunnels{node=\"%s\",state=\"ready\"}"
+                                  .formatted(node.name()),
+                              0.0)
+                          > 0);
+        });
+  }
+
+  private static Duration awaitThat(Callable<Boolean> holds) {
     long begin = System.nanoTime();
     await()
         .atMost(WHOLE)
         .pollInterval(Duration.ofMillis(20))
         .pollDelay(Duration.ZERO)
         .ignoreExceptions()
-        .until(
-            () -> {
-              Map<String, Double> meters = meters();
-              return nodes().stream()
-                  .allMatch(
-                      node ->
-                          meters.getOrDefault(
-                                  "rserve_gateway_tunnels{node=\"%s\",state=\"ready\"}"
-                                      .formatted(node.name()),
-                                  0.0)
-                              > 0);
-            });
+        .until(holds);
     return Duration.ofNanos(System.nanoTime() - begin);
   }
 
