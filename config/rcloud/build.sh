@@ -55,7 +55,7 @@ archive_classes() {
     archive=$(class_archive "$jar")
     name=$(basename "$jar" .jar)
     noted=$(cat "$archive.java" 2>/dev/null)
-    [[ ! $archive -nt $jar || $noted != "$java" ]] || continue
+    [[ -w ${jar%/*} && (! $archive -nt $jar || $noted != "$java") ]] || continue
     rm -f "$archive" "$archive.java"
     begin_step "Classes of $name"
     if answer=$("$JAVA_DIR/archive-classes" "$name" "$jar" "$JAVA_DIR/$name.options" "$archive" "$JAVA" 2>&1); then
