@@ -56,6 +56,13 @@ class ContainersIT {
   }
 
   @Test
+  void theGatewayStartsFromTheArchiveOfItsClasses() throws Exception {
+    // Java passes over an archive that is not its own, and says nothing.
+    assertThat(project.shell(project.gateway(), "grep -o '/opt/rcloud/.*classes' /proc/1/maps"))
+        .contains("/opt/rcloud/gateway.classes");
+  }
+
+  @Test
   void theCommandLineIsInTheContainer() throws Exception {
     RConnection client = project.connect();
     assertThat(client.eval("1").asDouble()).isEqualTo(1);
