@@ -71,14 +71,14 @@ start_compared() {
     tunnels+=("--program=node-tunnel:$(compared_pid "tunnel-node$number")")
   done
 
-  local archive_options
-  read_archive_options "$GATEWAY_JAR"
+  local program
+  read_program "$GATEWAY_JAR"
   # The first node's node-tunnel without nginx: what the gateway costs by itself. It may have so many R sessions there
   # that a node-tunnel's memory with a hundred can be seen.
   RCLOUD_POOL_MAXSESSIONSPERNODE=110 RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
     RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$tunnel_base RCLOUD_TUNNEL_TOKEN=$(<"$compare_dir/cloud/token") \
-    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/gateway.options" ${archive_options[@]+"${archive_options[@]}"} -jar "$GATEWAY_JAR" >"$LOG_DIR/compare-gateway.log" 2>&1 &
+    "${program[@]}" >"$LOG_DIR/compare-gateway.log" 2>&1 &
   others+=($!)
   gateway=$!
 

@@ -54,15 +54,21 @@ fill_template() {
   printf '%s\n' "$text"
 }
 
-start_tunnel() { # NODE_NUMBER
+# Reads into "program" the command that starts a jar, with its options, and from its archive if there is one.
+read_program() { # JAR
   local archive_options
-  read_archive_options "$NODE_TUNNEL_JAR"
+  read_archive_options "$1"
+  program=("${JAVA_COMMAND[@]}" "@$JAVA_DIR/$(basename "$1" .jar).options"
+    ${archive_options[@]+"${archive_options[@]}"} -jar "$1")
+}
+
+start_tunnel() { # NODE_NUMBER
+  local program
+  read_program "$NODE_TUNNEL_JAR"
   NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_PORT=$(rserve_port "$1") \
     NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
     NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$(work_directory "$1") \
-    start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" \
-    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/node-tunnel.options" ${archive_options[@]+"${archive_options[@]}"} \
-    -jar "$NODE_TUNNEL_JAR"
+    start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" "${program[@]}"
 }
 
 # Writes nginx's configuration for the nodes with these numbers.
@@ -100,14 +106,12 @@ reload_nginx() { # NODE_NUMBER...
 }
 
 start_gateway() { # [OPTION]
-  local arguments=("$@") archive_options
-  read_archive_options "$GATEWAY_JAR"
+  local arguments=("$@") program
+  read_program "$GATEWAY_JAR"
   [[ -z $config ]] || arguments+=(--config "$config")
   RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
-    start_part gateway "$port" "$STATE_DIR" \
-    "${JAVA_COMMAND[@]}" "@$JAVA_DIR/gateway.options" ${archive_options[@]+"${archive_options[@]}"} \
-    -jar "$GATEWAY_JAR" ${arguments[@]+"${arguments[@]}"}
+    start_part gateway "$port" "$STATE_DIR" "${program[@]}" ${arguments[@]+"${arguments[@]}"}
 }
 
 # True if the part does its work now.
