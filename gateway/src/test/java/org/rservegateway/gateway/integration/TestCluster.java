@@ -247,11 +247,7 @@ final class TestCluster implements AutoCloseable {
 
   /** Another gateway to the same nodes, in a process of its own, on this port. */
   ManagedProcess startGatewayProcess(int port, String... arguments) throws IOException {
-    Map<String, String> settings = new HashMap<>(environment);
-    settings.put("RCLOUD_LISTEN_PORT", String.valueOf(port));
-    gatewayProcesses++;
-    return startGatewayProcess(
-        directory.resolve("gateway" + gatewayProcesses + ".log"), settings, arguments);
+    return startGatewayProcess(port, gatewayCommand(arguments));
   }
 
   private ManagedProcess startGatewayProcess(int port, List<String> command) throws IOException {
@@ -292,12 +288,16 @@ final class TestCluster implements AutoCloseable {
   /** A gateway in a process of its own, by its jar. */
   static ManagedProcess startGatewayProcess(
       Path log, Map<String, String> settings, String... arguments) throws IOException {
+    return ManagedProcess.start(log, settings, gatewayCommand(arguments));
+  }
+
+  private static List<String> gatewayCommand(String... arguments) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of("-Xmx128m", "-jar", ROOT.resolve("gateway/target/gateway.jar").toString()));
     command.addAll(List.of(arguments));
-    return ManagedProcess.start(log, settings, command);
+    return command;
   }
 
   /** Changes what the gateway reads when its configuration is loaded the next time. */
