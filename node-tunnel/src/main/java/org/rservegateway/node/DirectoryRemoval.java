@@ -33,8 +33,8 @@ final class DirectoryRemoval {
 
   private final Path directory;
 
-  /** Below the parent; null once it is known not to be all that is there. */
-  private Path onlyEntry;
+  /** Below the parent; null if there is none, or once it was tried. */
+  private Path likelyEntry;
 
   private int left;
   private int entriesSeen;
@@ -48,7 +48,7 @@ final class DirectoryRemoval {
    */
   DirectoryRemoval(Path directory, String likelyEntry) {
     this.directory = directory;
-    this.onlyEntry = likelyEntry.isEmpty() ? null : directory.getFileName().resolve(likelyEntry);
+    this.likelyEntry = likelyEntry.isEmpty() ? null : directory.getFileName().resolve(likelyEntry);
   }
 
   Path directory() {
@@ -97,11 +97,11 @@ final class DirectoryRemoval {
    * by lot for its temporary one.
    */
   private boolean isRemovedAtOnce(SecureDirectoryStream<Path> parent) {
-    if (onlyEntry == null) {
+    if (likelyEntry == null) {
       return false;
     }
-    Path entry = onlyEntry;
-    onlyEntry = null;
+    Path entry = likelyEntry;
+    likelyEntry = null;
     try {
       parent.deleteDirectory(entry);
       parent.deleteDirectory(directory.getFileName());

@@ -15,10 +15,10 @@ import reactor.netty.NettyPipeline;
 final class ConnectionLimits {
 
   /** Connections at a time; one more is closed at once. */
-  static final int MOST_CONNECTIONS = 256;
+  private static final int MOST_CONNECTIONS = 256;
 
   /** From a request's first byte to its last. */
-  static final long REQUEST_SECONDS = 5;
+  private static final long REQUEST_SECONDS = 5;
 
   private int connections;
 
