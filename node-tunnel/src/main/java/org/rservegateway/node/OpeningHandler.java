@@ -23,6 +23,9 @@ import org.rservegateway.wire.QapHeader;
  * gateway, and the reaper finds it by the connection.
  *
  * <p>The question costs R its first evaluation, whose page faults a client then need not wait for.
+ *
+ * <p>Once this Rserve is known, the question goes out with the connection, and both ends are woken
+ * once less: R finds it behind its greeting, and we read both together.
  */
 final class OpeningHandler extends ByteToMessageDecoder {
 
@@ -53,6 +56,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
   private final String mark = OpeningQuestion.newMark();
   private final long connectedAt;
   private Step step = Step.GREETING;
+  private boolean askedAhead;
   private boolean quickDidNotDo;
   private QapGreeting greeting;
   private WatchedSession watched;
@@ -81,6 +85,16 @@ final class OpeningHandler extends ByteToMessageDecoder {
   }
 
   @Override
+  public void channelActive(ChannelHandlerContext ctx) {
+    if (choice.isQuick()) {
+      askedAhead = true;
+      ReceiveLowWatermark.set(ctx.channel(), QapGreeting.IDENTIFICATION_BYTES + QapHeader.BYTES);
+      ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark));
+    }
+    ctx.fireChannelActive();
+  }
+
+  @Override
   protected void decode(ChannelHandlerContext ctx, ByteBuf in, List<Object> out)
       throws OpeningException {
     switch (step) {
@@ -103,7 +117,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
     }
   }
 
-  private void readGreeting(ChannelHandlerContext ctx, ByteBuf in) {
+  private void readGreeting(ChannelHandlerContext ctx, ByteBuf in) throws OpeningException {
     int length = QapGreeting.lengthOf(in);
     if (length < 0 || in.readableBytes() < length) {
       return;
@@ -111,11 +125,17 @@ final class OpeningHandler extends ByteToMessageDecoder {
     byte[] bytes = new byte[length];
     in.readBytes(bytes);
     greeting = QapGreeting.of(bytes);
-    if (greeting.isSameForEverySession() && !choice.isQuick()) {
-      askSafely(ctx);
-    } else if (greeting.isSameForEverySession()) {
+    if (askedAhead) {
+      ReceiveLowWatermark.set(ctx.channel(), 1);
+    }
+    if (askedAhead && !greeting.isSameForEverySession()) {
+      // A client must not get a session in which something was asked without a login.
+      throw new OpeningException(
+          "Rserve's greeting is another one now; the next session is opened anew");
+    } else if (askedAhead) {
       step = Step.QUICK_QUESTION;
-      ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark));
+    } else if (greeting.isSameForEverySession()) {
+      askSafely(ctx);
     } else {
       int ourPort =
           ctx.channel().localAddress() instanceof InetSocketAddress address ? address.getPort() : 0;

@@ -30,4 +30,9 @@ final class QuestionChoice {
   void quickDidNotDo() {
     known = Known.SAFE_ONLY;
   }
+
+  /** A session could not be opened: what Rserve is the next time has to be found out anew. */
+  void rserveFailed() {
+    known = Known.NOTHING;
+  }
 }

@@ -26,7 +26,13 @@ import org.rservegateway.wire.TunnelProtocol;
  */
 final class RSessionOpener {
 
-  private static final int AT_A_TIME = 8;
+  /**
+   * One for each processor: R's forks, first steps and exits hinder each other in the kernel, and
+   * more at a time make each session dearer (docs/performance.md).
+   */
+  private static final int AT_A_TIME =
+      Math.max(2, Math.min(8, Runtime.getRuntime().availableProcessors()));
+
   private static final long TIMEOUT_MILLIS = 10_000;
   private static final int CONNECT_TIMEOUT_MILLIS = 5_000;
   private static final WriteBufferWaterMark WATER_MARK =
@@ -151,6 +157,7 @@ final class RSessionOpener {
       health.rserveAnswered(System.nanoTime() - connectedAt);
     } else if (!session.isCancelled()) {
       health.rserveFailed(session.cause().getMessage());
+      choice.rserveFailed();
     }
     synchronized (lock) {
       opening--;

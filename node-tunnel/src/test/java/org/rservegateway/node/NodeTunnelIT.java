@@ -257,6 +257,40 @@ class NodeTunnelIT {
     }
   }
 
+  /** The question that the Rserve before it was asked is not for this one. */
+  @Test
+  void anRserveThatWantsALoginFromNowOnIsLeftToTheClient(@TempDir Path own) throws Exception {
+    Path passwords = Files.writeString(own.resolve("passwords"), "user secret\n");
+    int port = FreePorts.next();
+    try (TestRserve before = new TestRserve(own, port, "auth disable");
+        NodeTunnel ownNode = NodeTunnel.start(config(port, ""), PING_INTERVAL)) {
+      openTwo(ownNode);
+      before.close();
+
+      String auth = "auth required\nplaintext enable\npwdfile " + passwords;
+      try (TestRserve login = new TestRserve(own, port, auth)) {
+        try (TestGateway gateway = new TestGateway(ownNode.address())) {
+          TunnelMessage.Failed failed = (TunnelMessage.Failed) gateway.message();
+          assertThat(failed.reason()).contains("greeting is another one now");
+        }
+        try (TestGateway gateway = new TestGateway(ownNode.address())) {
+          assertThat(gateway.ready().greeting().toString()).contains("ARpt");
+          assertThat(login.sessions()).isPositive();
+        }
+      }
+    }
+  }
+
+  /** Of which the second is asked with the connection. */
+  private static void openTwo(NodeTunnel opened) throws Exception {
+    try (TestGateway gateway = new TestGateway(opened.address())) {
+      gateway.ready();
+      gateway.end(1);
+      gateway.message();
+      gateway.ready();
+    }
+  }
+
   private static void awaitGone(long processId) {
     await("R process " + processId + " is gone")
         .atMost(TestGateway.PATIENCE)

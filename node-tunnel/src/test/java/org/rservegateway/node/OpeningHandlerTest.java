@@ -65,8 +65,8 @@ class OpeningHandlerTest {
     choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open(WARM_UP);
 
-    receive(RserveBytes.greeting(), 1000);
-    assertQuestion("tempdir(TRUE)");
+    assertQuestion("tempdir(TRUE)"); // with the connection
+    receive(RserveBytes.greeting(), slice);
     receive(RserveBytes.string("/work/conn4711/Rtmpab12CD"), slice);
     assertQuestion(VOID_EVAL, WARM_UP);
     receive(RserveBytes.ok(), slice);
@@ -80,9 +80,9 @@ class OpeningHandlerTest {
   void anRThatDoesNotKnowTheQuickQuestionIsAskedTheOther(int slice) {
     choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open("");
-    receive(RserveBytes.greeting(), 1000);
     assertQuestion("tempdir(TRUE)");
 
+    receive(RserveBytes.greeting(), slice);
     receive(RserveBytes.evaluationFailed(), slice);
     assertOpeningQuestion();
     receive(RserveBytes.processId(4711), slice);
@@ -96,9 +96,9 @@ class OpeningHandlerTest {
   void anRWhoseTemporaryDirectoryIsElsewhereIsAskedTheOtherQuestion(String temporary) {
     choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     open("");
-    receive(RserveBytes.greeting(), 1000);
     assertQuestion("tempdir(TRUE)");
 
+    receive(RserveBytes.greeting(), 1000);
     receive(RserveBytes.string(temporary), 1000);
     assertOpeningQuestion();
     receive(RserveBytes.processId(4711), 1000);
@@ -106,6 +106,17 @@ class OpeningHandlerTest {
     assertThat(session.getNow().processId()).isEqualTo(4711);
     choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
     assertThat(choice.isQuick()).as("it is not tried again").isFalse();
+  }
+
+  @Test
+  void anRserveThatWantsALoginBehindAQuestionFails() {
+    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    open("");
+    assertQuestion("tempdir(TRUE)");
+
+    receive(RserveBytes.greetingWithLogin(), 1000);
+
+    assertFailed("Rserve's greeting is another one now; the next session is opened anew");
   }
 
   @Test

@@ -21,6 +21,11 @@ final class RserveBytes {
     return "Rsrv0103QAP1\r\n\r\n--------------\r\n".getBytes(ISO_8859_1);
   }
 
+  /** With a login that is required. */
+  static byte[] greetingWithLogin() {
+    return "Rsrv0103QAP1ARpt\r\n--------------\r\n".getBytes(ISO_8859_1);
+  }
+
   /** The answer to the safe {@link OpeningQuestion}. */
   static byte[] processId(int processId) {
     return processId(processId, "/tmp/Rserv/conn" + processId);
