@@ -24,7 +24,7 @@ RUN useradd --system --uid 6311 --no-create-home --shell /usr/sbin/nologin rclou
  && install -d -o 6311 -g 6311 -m 700 /run/token
 COPY --from=build /java /opt/java
 COPY --from=build /build/gateway/target/gateway.jar /opt/rcloud/gateway.jar
-COPY config/docker/gateway-entrypoint config/docker/health config/java/gateway.options config/java/archive-classes /opt/rcloud/
+COPY config/batch config/docker/gateway-entrypoint config/docker/health config/java/gateway.options config/java/archive-classes /opt/rcloud/
 # The classes of Java, which jlink leaves unarchived, and those of the gateway: it starts in half of the time.
 RUN /opt/java/bin/java -Xshare:dump >/dev/null \
  && /opt/rcloud/archive-classes gateway /opt/rcloud/gateway.jar /opt/rcloud/gateway.options /opt/rcloud/gateway.classes \

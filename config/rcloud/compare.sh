@@ -78,7 +78,7 @@ start_compared() {
   RCLOUD_POOL_MAXSESSIONSPERNODE=110 RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
     RCLOUD_LISTEN_PORT=$alone_port RCLOUD_ADMIN_PORT=$((admin_base + 1)) \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$tunnel_base RCLOUD_TUNNEL_TOKEN=$(<"$compare_dir/cloud/token") \
-    "${program[@]}" >"$LOG_DIR/compare-gateway.log" 2>&1 &
+    "$ROOT/config/batch" "${program[@]}" >"$LOG_DIR/compare-gateway.log" 2>&1 &
   others+=($!)
   gateway=$!
 

@@ -63,6 +63,12 @@ class ContainersIT {
   }
 
   @Test
+  void theGatewayRunsWithTheSchedulersBatchPolicy() throws Exception {
+    // Where that can't be had, it is started all the same.
+    assertThat(project.shell(project.gateway(), "chrt -p 1")).contains("SCHED_BATCH");
+  }
+
+  @Test
   void theCommandLineIsInTheContainer() throws Exception {
     RConnection client = project.connect();
     assertThat(client.eval("1").asDouble()).isEqualTo(1);
