@@ -127,12 +127,11 @@ final class OpeningHandler extends ByteToMessageDecoder {
     greeting = QapGreeting.of(bytes);
     if (askedAhead) {
       ReceiveLowWatermark.set(ctx.channel(), 1);
-    }
-    if (askedAhead && !greeting.isSameForEverySession()) {
-      // A client must not get a session in which something was asked without a login.
-      throw new OpeningException(
-          "Rserve's greeting is another one now; the next session is opened anew");
-    } else if (askedAhead) {
+      if (!greeting.isSameForEverySession()) {
+        // A client must not get a session in which something was asked without a login.
+        throw new OpeningException(
+            "Rserve's greeting is another one now; the next session is opened anew");
+      }
       step = Step.QUICK_QUESTION;
     } else if (greeting.isSameForEverySession()) {
       askSafely(ctx);
