@@ -9,12 +9,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -25,13 +28,19 @@ import org.slf4j.LoggerFactory;
  * directory. It has one thread, on which everything happens but the calls that tell it of sessions.
  *
  * <p>Cost: nothing is polled while nothing ends, and what ends is looked at in rounds, all of it
- * together. The search through all processes is made at most once a second.
+ * together. To wake the thread costs more than most of what it is told, so what can wait is
+ * gathered for {@link #GATHERED_MILLIS}. The search through all processes is made at most once a
+ * second.
  */
 final class ProcessReaper implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
 
   private static final long ROUND_MILLIS = 50;
+
+  /** So long a session may be open, or over, before the thread hears of it. */
+  private static final long GATHERED_MILLIS = 10;
+
   private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
   private static final long SEARCH_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -54,6 +63,11 @@ final class ProcessReaper implements AutoCloseable {
   private final NodeHealth health;
   private final ScheduledThreadPoolExecutor thread;
   private final CountDownLatch nothingLeft = new CountDownLatch(1);
+
+  /** What the thread was told and has not done; as many as sessions begin and end meanwhile. */
+  private final Queue<Runnable> gathered = new ConcurrentLinkedQueue<>();
+
+  private final AtomicBoolean gathers = new AtomicBoolean();
 
   // Of the thread only.
   private final Map<Long, WatchedSession> open = new HashMap<>();
@@ -101,7 +115,7 @@ final class ProcessReaper implements AutoCloseable {
         () -> {
           SessionJournal.Found found = journal.recover();
           for (RProcess r : found.ofThisBoot()) {
-            end(r, Ending.of(EndReason.LEFT_BEHIND));
+            end(r, Ending.of(EndReason.LEFT_BEHIND), true);
           }
           for (RProcess r : found.ofEarlierBoots()) {
             finish(r);
@@ -136,8 +150,8 @@ final class ProcessReaper implements AutoCloseable {
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
   WatchedSession watch(OpeningQuestion.Answer answer, String mark, long connectedAt) {
-    WatchedSession session = new WatchedSession(this);
-    run(
+    WatchedSession session = new WatchedSession(this, answer.processId());
+    runSoon(
         () -> {
           Optional<ProcessStat> process = table.find(answer.processId());
           if (process.isEmpty()) {
@@ -173,7 +187,7 @@ final class ProcessReaper implements AutoCloseable {
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
   WatchedSession watchConnection(int ourPort, long connectedAt) {
-    WatchedSession session = new WatchedSession(this);
+    WatchedSession session = new WatchedSession(this, 0);
     run(
         () ->
             ConnectionOwner.find(table, rservePort, ourPort, table.ticksAt(connectedAt))
@@ -206,25 +220,41 @@ final class ProcessReaper implements AutoCloseable {
     return session != null && session.r().orElseThrow().is(process);
   }
 
-  /** The connection of a session is closed. */
-  void ended(WatchedSession session) {
-    run(() -> endOpen(session));
+  /**
+   * Whether an R process is known to have no children; those of other threads than its first are
+   * not asked for. It neither waits nor takes long, however many there are.
+   */
+  boolean hasNoChildren(long processId) {
+    return table.tellsChildren() && processId > 0 && table.hasNoChildren(processId, processId);
   }
 
-  private void endOpen(WatchedSession session) {
+  /**
+   * The connection of a session is closed.
+   *
+   * @param childless whether R had no children before that, so that there is no hurry
+   */
+  void ended(WatchedSession session, boolean childless) {
+    if (childless) {
+      runSoon(() -> endOpen(session, false));
+    } else {
+      run(() -> endOpen(session, true));
+    }
+  }
+
+  private void endOpen(WatchedSession session, boolean askForChildren) {
     Optional<RProcess> r = session.forget();
     if (r.isPresent()) {
       open.remove(r.get().id(), session);
       openMarks.remove(r.get().mark());
-      end(r.get(), stops ? Ending.of(EndReason.NODE_STOPS) : session.ending());
+      end(r.get(), stops ? Ending.of(EndReason.NODE_STOPS) : session.ending(), askForChildren);
       planRound();
     }
   }
 
-  private void end(RProcess r, Ending ending) {
+  private void end(RProcess r, Ending ending, boolean askForChildren) {
     health.meters().ended(ending.reason());
     EndedSession session = new EndedSession(r, ending, System.nanoTime());
-    if (table.tellsChildren()) {
+    if (askForChildren && table.tellsChildren()) {
       // Once R has left, its children are nobody's. Those of other threads are seen later, or not.
       table.children(r.id(), r.id()).stream()
           .flatMap(id -> table.find(id).stream())
@@ -253,6 +283,7 @@ final class ProcessReaper implements AutoCloseable {
 
   private void round() {
     roundIsPlanned = false;
+    workGathered();
     try {
       long now = System.nanoTime();
       List<EndedSession> due =
@@ -264,6 +295,7 @@ final class ProcessReaper implements AutoCloseable {
       }
       directories.work();
     } finally {
+      journal.flush();
       planRound();
     }
   }
@@ -368,7 +400,12 @@ final class ProcessReaper implements AutoCloseable {
 
   /** Looks at the R processes; from any thread. */
   CompletableFuture<Census> census() {
-    return CompletableFuture.supplyAsync(this::count, thread);
+    return CompletableFuture.supplyAsync(
+        () -> {
+          workGathered();
+          return count();
+        },
+        thread);
   }
 
   private Census count() {
@@ -385,8 +422,51 @@ final class ProcessReaper implements AutoCloseable {
 
   // ---- the thread
 
+  /** At once, behind what it was told before. */
   private void run(Runnable task) {
-    thread.execute(() -> guard(task));
+    thread.execute(
+        () -> {
+          workGathered();
+          guard(task);
+          journal.flush();
+        });
+  }
+
+  /** Together with what it is told within {@link #GATHERED_MILLIS}. */
+  private void runSoon(Runnable task) {
+    gathered.add(task);
+    if (gathers.compareAndSet(false, true)) {
+      workLater();
+    }
+  }
+
+  private void workLater() {
+    thread.schedule(this::workGatheredAgain, GATHERED_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** Comes again by itself while there is something: to be planned by others wakes the thread. */
+  private void workGatheredAgain() {
+    boolean worked = workGathered();
+    if (!worked) {
+      gathers.set(false);
+    }
+    if (worked || (!gathered.isEmpty() && gathers.compareAndSet(false, true))) {
+      workLater();
+    }
+  }
+
+  /** Whether there was something to do. */
+  private boolean workGathered() {
+    boolean worked = false;
+    Runnable task;
+    while ((task = gathered.poll()) != null) {
+      guard(task);
+      worked = true;
+    }
+    if (worked) {
+      journal.flush();
+    }
+    return worked;
   }
 
   private static void guard(Runnable task) {
@@ -409,7 +489,7 @@ final class ProcessReaper implements AutoCloseable {
     run(
         () -> {
           closes = true;
-          List.copyOf(open.values()).forEach(this::endOpen);
+          List.copyOf(open.values()).forEach(session -> endOpen(session, true));
           planRound();
         });
     try {

@@ -88,6 +88,15 @@ final class ProcessTable {
     return children;
   }
 
+  /** Whether one thread of a process is there and has started no process that lives. */
+  boolean hasNoChildren(long id, long thread) {
+    try (FileInputStream in = new FileInputStream(file(id, "task/" + thread + "/children"))) {
+      return in.read() < 0;
+    } catch (IOException e) {
+      return false; // it has ended
+    }
+  }
+
   /** The ids of the children that one thread of a process has started. */
   List<Long> children(long id, long thread) {
     try {

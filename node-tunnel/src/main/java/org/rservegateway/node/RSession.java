@@ -134,7 +134,10 @@ final class RSession {
     listener = null;
     firstBytes.forEach(ByteBuf::release);
     firstBytes.clear();
-    channel.close();
+    if (channel.isOpen()) {
+      watched.closes();
+      channel.close();
+    }
   }
 
   /** Translates the connection's events. */

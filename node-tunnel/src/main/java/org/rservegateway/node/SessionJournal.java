@@ -24,8 +24,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The file that says which R sessions are open, so that a node-tunnel knows what an earlier one has
- * left. Lines are appended, which costs a hundredth of a file for each session; now and then the
- * file is written anew. One node-tunnel at a time uses the directory. Of the reaper's thread only.
+ * left. Lines are appended, many at once, which costs a hundredth of a file for each session; now
+ * and then the file is written anew. One node-tunnel at a time uses the directory. Of the reaper's
+ * thread only.
  */
 final class SessionJournal implements AutoCloseable {
 
@@ -43,6 +44,7 @@ final class SessionJournal implements AutoCloseable {
   private final String bootId;
   private final FileChannel lockFile;
   private final Map<ProcessIdentity, RProcess> open = new LinkedHashMap<>();
+  private final StringBuilder unwritten = new StringBuilder();
   private FileChannel file;
   private long bytes;
   private boolean complete;
@@ -117,26 +119,32 @@ final class SessionJournal implements AutoCloseable {
     return channel;
   }
 
-  /** Notes an open session. Where that fails, a line is logged, once. */
+  /** Notes an open session; {@link #flush} writes it. */
   void write(RProcess r) {
     open.put(r.identity(), r);
-    append(new SessionRecord(r, false));
+    unwritten.append(new SessionRecord(r, false).encode());
   }
 
-  /** Forgets a session of which nothing is left. */
+  /** Forgets a session of which nothing is left; {@link #flush} writes it. */
   void delete(RProcess r) {
     if (open.remove(r.identity()) != null) {
-      append(new SessionRecord(r, true));
+      unwritten.append(new SessionRecord(r, true).encode());
     }
   }
 
-  private void append(SessionRecord record) {
+  /** Writes what was noted. Where that fails, a line is logged, once. */
+  void flush() {
+    if (unwritten.isEmpty()) {
+      return;
+    }
+    String text = unwritten.toString();
+    unwritten.setLength(0);
     try {
       if (!complete || bytes > MOST_BYTES) {
-        writeAnew(); // with the record, or without
+        writeAnew(); // with all of it
       } else {
         complete = false;
-        write(file, record.encode());
+        write(file, text);
         complete = true;
       }
     } catch (IOException e) {
@@ -245,9 +253,10 @@ final class SessionJournal implements AutoCloseable {
    */
   record Found(List<RProcess> ofThisBoot, List<RProcess> ofEarlierBoots) {}
 
-  /** Leaves the directory to the next node-tunnel. */
+  /** Writes what was noted, and leaves the directory to the next node-tunnel. */
   @Override
   public void close() {
+    flush();
     try {
       closeFile();
       lockFile.close();

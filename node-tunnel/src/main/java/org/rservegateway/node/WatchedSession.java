@@ -9,13 +9,23 @@ import java.util.Optional;
 final class WatchedSession {
 
   private final ProcessReaper reaper;
+  private final long processId;
   private volatile Ending ending = Ending.of(EndReason.OPENING_FAILED);
+
+  /** Of the event loop only. */
+  private boolean childless;
 
   /** What was found of R, by the reaper's thread. */
   private Optional<RProcess> r = Optional.empty();
 
-  WatchedSession(ProcessReaper reaper) {
+  /**
+   * A session that is open.
+   *
+   * @param processId that R has told; 0 if it could not be asked
+   */
+  WatchedSession(ProcessReaper reaper, long processId) {
     this.reaper = reaper;
+    this.processId = processId;
   }
 
   /** Why it ends, if its connection is closed next. */
@@ -23,9 +33,17 @@ final class WatchedSession {
     ending = newEnding;
   }
 
+  /**
+   * Its connection will be closed next, and R may leave at once. What it has started is known by R,
+   * so that is asked before; on the event loop of the connection.
+   */
+  void closes() {
+    childless = reaper.hasNoChildren(processId);
+  }
+
   /** The connection is closed: what is left of the session will be ended. */
   void ended() {
-    reaper.ended(this);
+    reaper.ended(this, childless);
   }
 
   Ending ending() {

@@ -12,9 +12,14 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a node-tunnel makes of the files of an earlier one; the processes are the test's own. */
 class ProcessReaperTest {
+
+  private static final Duration SOON = Duration.ofSeconds(10);
+  private static final long HOUR = Duration.ofHours(1).toNanos();
 
   @TempDir private Path directory;
   private final NodeHealth health = new NodeHealth();
@@ -86,6 +91,51 @@ class ProcessReaperTest {
     }
 
     assertThat(process.isAlive()).isTrue();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aSessionIsNotedWhileItIsOpenAndEndedOnceItIsOver(boolean childless) throws Exception {
+    Path file = directory.resolve("state/sessions");
+
+    try (ProcessReaper reaper = recover()) {
+      WatchedSession session =
+          reaper.watch(
+              new OpeningQuestion.Answer(stat.id(), "", ""), "mark", System.nanoTime() - HOUR);
+      await().atMost(SOON).until(() -> Files.readString(file).contains("open " + stat.id()));
+      assertThat(process.isAlive()).isTrue();
+
+      reaper.ended(session, childless);
+
+      await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
+      await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));
+    }
+  }
+
+  @Test
+  void aSessionThatEndsAsSoonAsItIsOpenIsEnded() throws Exception {
+    try (ProcessReaper reaper = recover()) {
+      OpeningQuestion.Answer answer = new OpeningQuestion.Answer(stat.id(), "", "");
+
+      reaper.watch(answer, "mark", System.nanoTime() - HOUR).ended();
+
+      await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
+    }
+  }
+
+  @Test
+  void whoeverHasAChildIsNotChildless() throws Exception {
+    Process parent = new ProcessBuilder("sh", "-c", "sleep 600 & wait").start();
+    try (ProcessReaper reaper = recover()) {
+      await().atMost(SOON).until(() -> parent.children().findAny().isPresent());
+
+      assertThat(reaper.hasNoChildren(parent.pid())).isFalse();
+      assertThat(reaper.hasNoChildren(stat.id())).isTrue();
+      assertThat(reaper.hasNoChildren(0)).as("unknown").isFalse();
+    } finally {
+      parent.children().forEach(ProcessHandle::destroyForcibly);
+      parent.destroyForcibly();
+    }
   }
 
   @Test

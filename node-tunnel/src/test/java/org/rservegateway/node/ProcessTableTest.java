@@ -36,6 +36,17 @@ class ProcessTableTest {
   }
 
   @Test
+  void whoHasNoChildrenIsTold() throws IOException {
+    process(10, 1, 100, "11 ", true);
+    process(11, 10, 110, "", true);
+    ProcessTable table = new ProcessTable(root);
+
+    assertThat(table.hasNoChildren(10, 10)).isFalse();
+    assertThat(table.hasNoChildren(11, 11)).isTrue();
+    assertThat(table.hasNoChildren(12, 12)).as("there is no such process").isFalse();
+  }
+
+  @Test
   void aProcessThatIsOlderThanItsParentIsNotItsChild() throws IOException {
     process(10, 1, 100, "", false);
     process(11, 10, 99, "", false);

@@ -51,6 +51,24 @@ class SessionJournalTest {
     }
   }
 
+  @Test
+  void whatIsNotedIsWrittenWhenItIsFlushed() throws IOException {
+    Path directory = parent.resolve("state");
+    Path file = directory.resolve("sessions");
+    try (SessionJournal journal = new SessionJournal(directory, "boot")) {
+      journal.recover();
+      journal.write(R);
+      assertThat(file).hasContent("boot boot");
+
+      journal.flush();
+      assertThat(file).hasContent("boot boot\nopen 4711 42 4700 mark -");
+
+      journal.delete(R);
+      journal.flush();
+      assertThat(file).hasContent("boot boot\nopen 4711 42 4700 mark -\ngone 4711 42 4700 mark -");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -83,8 +101,10 @@ class SessionJournalTest {
             new RProcess(id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id, "");
         journal.write(passing);
         journal.delete(passing);
+        journal.flush();
       }
       journal.delete(new RProcess(4999, 1, 1, "", "", ""));
+      journal.flush();
 
       assertThat(Files.size(directory.resolve("sessions"))).isLessThan(1_100_000);
       assertThat(journal.recover().ofThisBoot()).containsExactly(R);
