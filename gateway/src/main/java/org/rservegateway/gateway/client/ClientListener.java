@@ -153,9 +153,12 @@ public final class ClientListener {
                 new ChannelInitializer<Channel>() {
                   @Override
                   protected void initChannel(Channel client) {
-                    accept(client, listen, pipeline);
+                    accept(client, pipeline);
                   }
                 });
+    if (!listen.keepaliveIdle().isZero()) {
+      eventLoops.keepalive().prepare(bootstrap, listen);
+    }
     if (PortTakeover.isAvailable()) {
       bootstrap.option(PortTakeover.SHARED, true);
     }
@@ -169,7 +172,7 @@ public final class ClientListener {
     return bound.channel();
   }
 
-  private void accept(Channel client, GatewayConfig.Listen listen, ClientPipeline pipeline) {
+  private void accept(Channel client, ClientPipeline pipeline) {
     if (clients.size() >= context.config().limits().sessions() + MOST_ON_THE_WAY) {
       turned.away(
           client, Kind.TOO_MANY, "limits.sessions are there, and as many on the way as may be");
@@ -177,9 +180,6 @@ public final class ClientListener {
       return;
     }
     clients.add(client);
-    if (!listen.keepaliveIdle().isZero()) {
-      eventLoops.keepalive().apply(client, listen);
-    }
     pipeline.build(client);
   }
 

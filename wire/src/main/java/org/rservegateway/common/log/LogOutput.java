@@ -46,7 +46,7 @@ public abstract class LogOutput extends ContextAwareBase implements Configurator
     if (System.getProperty(OTHER_FILE) != null) {
       return ExecutionStatus.INVOKE_NEXT_IF_ANY;
     }
-    ConsoleAppender<ILoggingEvent> output = new ConsoleAppender<>();
+    ConsoleAppender<ILoggingEvent> output = new PacedOutput();
     output.setContext(context);
     output.setName("stdout");
     output.setEncoder(json ? objects() : lines());
