@@ -21,6 +21,9 @@ final class Processes {
   private static final int SYSTEM_TIME = 12;
   private static final int KIB = 1024;
   private static final int SETTLE_CHECKS = 10;
+  private static final int LEAVE_CHECKS = 30;
+  private static final int CALM_CHECKS = 25;
+  private static final int MOST_CALM_CHECKS = 90;
   private static final long SETTLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private Processes() {}
@@ -103,6 +106,28 @@ final class Processes {
       now = children(rserves);
     }
     return now;
+  }
+
+  /**
+   * Waits until no R session has come or gone for 25 s, for 90 s at most: a gateway keeps what it
+   * has opened for a crowd that long.
+   */
+  static void awaitCalm(List<Long> rserves) {
+    long before = children(rserves);
+    int calm = 0;
+    for (int i = 0; i < MOST_CALM_CHECKS && calm < CALM_CHECKS; i++) {
+      LockSupport.parkNanos(SETTLE_NANOS);
+      long now = children(rserves);
+      calm = now == before ? calm + 1 : 0;
+      before = now;
+    }
+  }
+
+  /** Waits until so few R sessions are left of these Rserve processes; for 30 s at most. */
+  static void awaitChildren(List<Long> rserves, long most) {
+    for (int i = 0; i < LEAVE_CHECKS && children(rserves) > most; i++) {
+      LockSupport.parkNanos(SETTLE_NANOS);
+    }
   }
 
   private static long children(List<Long> rserves) {

@@ -123,11 +123,18 @@ final class Tasks {
       results.put(target.name + ", after %,d sessions".formatted(options.warmUpSessions), after);
       results.put(target.name + ", the first %,d".formatted(FIRST_SESSIONS), first);
     }
+    for (Target target : pooled(targets)) {
+      if (!target.fresh) { // its Java is compiled too before it is measured
+        new Work(target).sessions(START_CLIENTS, options.warmUpSessions);
+      }
+    }
     return results;
   }
 
   private static Map<String, Result> idle(List<Target> targets) {
     Map<String, Result> results = new LinkedHashMap<>();
+    Processes.awaitCalm(
+        targets.stream().flatMap(target -> target.rserves.stream()).distinct().toList());
     for (Target target : targets) {
       long children = Processes.settledChildren(target.rserves);
       double r = Processes.proportionalBytesOfChildren(target.rserves);
@@ -148,6 +155,9 @@ final class Tasks {
                     "KiB of its own programs each",
                     (Processes.total(Processes.residentBytes(target)) - own) / open / 1024)));
       }
+      // Some proxies notice one after the other that their clients are gone; the next one's R
+      // processes are the same Rserves'.
+      Processes.awaitChildren(target.rserves, children);
     }
     return results;
   }
