@@ -124,9 +124,8 @@ final class Tasks {
       results.put(target.name + ", the first %,d".formatted(FIRST_SESSIONS), first);
     }
     for (Target target : pooled(targets)) {
-      if (!target.fresh) { // its Java is compiled too before it is measured
-        new Work(target).sessions(START_CLIENTS, options.warmUpSessions);
-      }
+      // Java's compilers go on for longer, each node's by itself; then come the steady rates.
+      new Work(target).sessions(START_CLIENTS, options.warmUpSessions);
     }
     return results;
   }
