@@ -62,7 +62,8 @@ public final class Compare {
       if (task.programs()) {
         say(programs(results));
       }
-      if (!task.once()) {
+      boolean isOfTargets = targets.stream().allMatch(target -> results.containsKey(target.name));
+      if (!task.once() && isOfTargets) {
         chart.add(task.title(), task.columns().get(0), results);
       }
       // After each, so that what was measured is not lost if a later one breaks off.
