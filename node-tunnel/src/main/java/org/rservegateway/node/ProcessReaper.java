@@ -115,12 +115,11 @@ final class ProcessReaper implements AutoCloseable {
         () -> {
           SessionJournal.Found found = journal.recover();
           for (RProcess r : found.ofThisBoot()) {
-            end(r, Ending.of(EndReason.LEFT_BEHIND), true);
+            end(r, Ending.of(EndReason.LEFT_BEHIND), false);
           }
           for (RProcess r : found.ofEarlierBoots()) {
             finish(r);
           }
-          planRound();
         });
   }
 
@@ -134,7 +133,6 @@ final class ProcessReaper implements AutoCloseable {
               .forEach(r -> inUse.add(r.workDirectory()));
           ended.forEach(session -> inUse.add(session.r().workDirectory()));
           boolean more = directories.sweep(workDirectory, inUse);
-          planRound();
           thread.schedule(
               () -> sweep(workDirectory),
               more ? NEXT_SWEEP_SECONDS : SWEEP_SECONDS,
@@ -228,33 +226,31 @@ final class ProcessReaper implements AutoCloseable {
     return table.tellsChildren() && processId > 0 && table.hasNoChildren(processId, processId);
   }
 
-  /**
-   * The connection of a session is closed.
-   *
-   * @param childless whether R had no children before that, so that there is no hurry
-   */
-  void ended(WatchedSession session, boolean childless) {
-    if (childless) {
-      runSoon(() -> endOpen(session, false));
+  /** The connection of a session is closed. */
+  void ended(WatchedSession session) {
+    if (session.isChildless()) {
+      runSoon(() -> endOpen(session));
     } else {
-      run(() -> endOpen(session, true));
+      run(() -> endOpen(session));
     }
   }
 
-  private void endOpen(WatchedSession session, boolean askForChildren) {
+  private void endOpen(WatchedSession session) {
     Optional<RProcess> r = session.forget();
     if (r.isPresent()) {
       open.remove(r.get().id(), session);
       openMarks.remove(r.get().mark());
-      end(r.get(), stops ? Ending.of(EndReason.NODE_STOPS) : session.ending(), askForChildren);
-      planRound();
+      end(
+          r.get(),
+          stops ? Ending.of(EndReason.NODE_STOPS) : session.ending(),
+          session.isChildless());
     }
   }
 
-  private void end(RProcess r, Ending ending, boolean askForChildren) {
+  private void end(RProcess r, Ending ending, boolean childless) {
     health.meters().ended(ending.reason());
     EndedSession session = new EndedSession(r, ending, System.nanoTime());
-    if (askForChildren && table.tellsChildren()) {
+    if (!childless && table.tellsChildren()) {
       // Once R has left, its children are nobody's. Those of other threads are seen later, or not.
       table.children(r.id(), r.id()).stream()
           .flatMap(id -> table.find(id).stream())
@@ -275,7 +271,7 @@ final class ProcessReaper implements AutoCloseable {
   private void planRound() {
     if (!roundIsPlanned && !(ended.isEmpty() && directories.isIdle())) {
       roundIsPlanned = true;
-      thread.schedule(() -> guard(this::round), ROUND_MILLIS, TimeUnit.MILLISECONDS);
+      thread.schedule(() -> work(this::round), ROUND_MILLIS, TimeUnit.MILLISECONDS);
     } else if (closes && ended.isEmpty() && directories.isIdle()) {
       nothingLeft.countDown();
     }
@@ -283,21 +279,15 @@ final class ProcessReaper implements AutoCloseable {
 
   private void round() {
     roundIsPlanned = false;
-    workGathered();
-    try {
-      long now = System.nanoTime();
-      List<EndedSession> due =
-          ended.stream()
-              .filter(session -> session.ageNanos(now) >= (stops ? HURRIED_NANOS : GRACE_NANOS))
-              .toList();
-      if (!due.isEmpty()) {
-        lookAt(due, now);
-      }
-      directories.work();
-    } finally {
-      journal.flush();
-      planRound();
+    long now = System.nanoTime();
+    List<EndedSession> due =
+        ended.stream()
+            .filter(session -> session.ageNanos(now) >= (stops ? HURRIED_NANOS : GRACE_NANOS))
+            .toList();
+    if (!due.isEmpty()) {
+      lookAt(due, now);
     }
+    directories.work();
   }
 
   private void lookAt(List<EndedSession> due, long now) {
@@ -400,12 +390,7 @@ final class ProcessReaper implements AutoCloseable {
 
   /** Looks at the R processes; from any thread. */
   CompletableFuture<Census> census() {
-    return CompletableFuture.supplyAsync(
-        () -> {
-          workGathered();
-          return count();
-        },
-        thread);
+    return CompletableFuture.supplyAsync(this::count, this::run);
   }
 
   private Census count() {
@@ -424,12 +409,7 @@ final class ProcessReaper implements AutoCloseable {
 
   /** At once, behind what it was told before. */
   private void run(Runnable task) {
-    thread.execute(
-        () -> {
-          workGathered();
-          guard(task);
-          journal.flush();
-        });
+    thread.execute(() -> work(task));
   }
 
   /** Together with what it is told within {@link #GATHERED_MILLIS}. */
@@ -441,32 +421,33 @@ final class ProcessReaper implements AutoCloseable {
   }
 
   private void workLater() {
-    thread.schedule(this::workGatheredAgain, GATHERED_MILLIS, TimeUnit.MILLISECONDS);
+    thread.schedule(this::workGathered, GATHERED_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /** Comes again by itself while there is something: to be planned by others wakes the thread. */
-  private void workGatheredAgain() {
-    boolean worked = workGathered();
-    if (!worked) {
+  private void workGathered() {
+    boolean some = !gathered.isEmpty();
+    if (some) {
+      work(() -> {});
+    } else {
       gathers.set(false);
     }
-    if (worked || (!gathered.isEmpty() && gathers.compareAndSet(false, true))) {
+    if (some || (!gathered.isEmpty() && gathers.compareAndSet(false, true))) {
       workLater();
     }
   }
 
-  /** Whether there was something to do. */
-  private boolean workGathered() {
-    boolean worked = false;
-    Runnable task;
-    while ((task = gathered.poll()) != null) {
+  /** All that the thread does: what it was told before, then this, and what follows from both. */
+  private void work(Runnable task) {
+    try {
+      for (Runnable told = gathered.poll(); told != null; told = gathered.poll()) {
+        guard(told);
+      }
       guard(task);
-      worked = true;
-    }
-    if (worked) {
+    } finally {
       journal.flush();
+      planRound();
     }
-    return worked;
   }
 
   private static void guard(Runnable task) {
@@ -489,8 +470,7 @@ final class ProcessReaper implements AutoCloseable {
     run(
         () -> {
           closes = true;
-          List.copyOf(open.values()).forEach(session -> endOpen(session, true));
-          planRound();
+          List.copyOf(open.values()).forEach(this::endOpen);
         });
     try {
       if (!nothingLeft.await(CLOSE_MILLIS, TimeUnit.MILLISECONDS)) {

@@ -40,13 +40,17 @@ final class ProcessTable {
    */
   ProcessTable(Path root) {
     this.root = root;
-    String self = "task/" + ProcessHandle.current().pid() + "/children";
-    childrenFiles = file(ProcessHandle.current().pid(), self).exists();
+    long self = ProcessHandle.current().pid();
+    childrenFiles = childrenFile(self, self).exists();
     nanoTimeAtBoot = System.nanoTime() - uptimeTicks() * NANOS_PER_TICK;
   }
 
   private File file(long id, String name) {
     return new File(root + "/" + id + "/" + name);
+  }
+
+  private File childrenFile(long id, long thread) {
+    return file(id, "task/" + thread + "/children");
   }
 
   /** Whether there is a process with this id, dead or alive; the cheapest of all questions. */
@@ -90,7 +94,7 @@ final class ProcessTable {
 
   /** Whether one thread of a process is there and has started no process that lives. */
   boolean hasNoChildren(long id, long thread) {
-    try (FileInputStream in = new FileInputStream(file(id, "task/" + thread + "/children"))) {
+    try (FileInputStream in = new FileInputStream(childrenFile(id, thread))) {
       return in.read() < 0;
     } catch (IOException e) {
       return false; // it has ended
@@ -100,7 +104,7 @@ final class ProcessTable {
   /** The ids of the children that one thread of a process has started. */
   List<Long> children(long id, long thread) {
     try {
-      String line = new String(read(file(id, "task/" + thread + "/children")), ISO_8859_1);
+      String line = new String(read(childrenFile(id, thread)), ISO_8859_1);
       return line.isEmpty()
           ? List.of()
           : Arrays.stream(line.strip().split(" ", -1)).map(Long::valueOf).toList();

@@ -12,8 +12,7 @@ final class WatchedSession {
   private final long processId;
   private volatile Ending ending = Ending.of(EndReason.OPENING_FAILED);
 
-  /** Of the event loop only. */
-  private boolean childless;
+  private volatile boolean childless;
 
   /** What was found of R, by the reaper's thread. */
   private Optional<RProcess> r = Optional.empty();
@@ -43,7 +42,12 @@ final class WatchedSession {
 
   /** The connection is closed: what is left of the session will be ended. */
   void ended() {
-    reaper.ended(this, childless);
+    reaper.ended(this);
+  }
+
+  /** Whether R is known to have had no children before its connection was closed. */
+  boolean isChildless() {
+    return childless;
   }
 
   Ending ending() {

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a node-tunnel makes of the files of an earlier one; the processes are the test's own. */
+/** Sessions of this node-tunnel and of an earlier one; the processes are the test's own. */
 class ProcessReaperTest {
 
   private static final Duration SOON = Duration.ofSeconds(10);
@@ -105,7 +105,11 @@ class ProcessReaperTest {
       await().atMost(SOON).until(() -> Files.readString(file).contains("open " + stat.id()));
       assertThat(process.isAlive()).isTrue();
 
-      reaper.ended(session, childless);
+      if (childless) {
+        session.closes();
+      }
+      assertThat(session.isChildless()).isEqualTo(childless);
+      session.ended();
 
       await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
       await().atMost(Processes.REAPED_WITHIN).until(() -> isForgotten(file));

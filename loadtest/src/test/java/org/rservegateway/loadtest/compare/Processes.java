@@ -98,14 +98,7 @@ final class Processes {
 
   /** R sessions of these Rserve processes, once no more of them come or go; after 10 s anyway. */
   static long settledChildren(List<Long> rserves) {
-    long before = -1;
-    long now = children(rserves);
-    for (int i = 0; i < SETTLE_CHECKS && now != before; i++) {
-      LockSupport.parkNanos(SETTLE_NANOS);
-      before = now;
-      now = children(rserves);
-    }
-    return now;
+    return childrenOnceSteady(rserves, 1, SETTLE_CHECKS);
   }
 
   /**
@@ -113,14 +106,20 @@ final class Processes {
    * has opened for a crowd that long.
    */
   static void awaitCalm(List<Long> rserves) {
-    long before = children(rserves);
-    int calm = 0;
-    for (int i = 0; i < MOST_CALM_CHECKS && calm < CALM_CHECKS; i++) {
+    childrenOnceSteady(rserves, CALM_CHECKS, MOST_CALM_CHECKS);
+  }
+
+  /** Their R sessions, once so many checks one after the other have found as many as before. */
+  private static long childrenOnceSteady(List<Long> rserves, int checks, int most) {
+    long children = children(rserves);
+    int steady = 0;
+    for (int i = 0; i < most && steady < checks; i++) {
       LockSupport.parkNanos(SETTLE_NANOS);
-      long now = children(rserves);
-      calm = now == before ? calm + 1 : 0;
-      before = now;
+      long before = children;
+      children = children(rserves);
+      steady = children == before ? steady + 1 : 0;
     }
+    return children;
   }
 
   /** Waits until so few R sessions are left of these Rserve processes; for 30 s at most. */
