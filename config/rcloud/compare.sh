@@ -61,7 +61,7 @@ start_compared() {
 
   # More idle clients than a gateway admits by default, and still room for the next.
   RCLOUD_LIMITS_SESSIONS=$((2 * COMPARE_IDLE)) RCLOUD_TIMEOUTS_FIRSTCOMMAND=10m \
-    RCLOUD_STATE_DIR=$compare_dir/cloud RSERVE_PORT_BASE=$direct_port TUNNEL_PORT_BASE=$tunnel_base \
+    RCLOUD_STATE_DIR=$compare_dir/cloud TUNNEL_PORT_BASE=$tunnel_base \
     NGINX_PORT=$((COMPARE_PORT_BASE + 40)) RCLOUD_ADMIN_PORT=$admin_base \
     "$ROOT/rcloud" up --detach --nodes "$COMPARE_NODES" --port "$gateway_port" >"$LOG_DIR/compare-up.log" 2>&1 ||
     die_with_log "the cluster could not be started" "$LOG_DIR/compare-up.log"
@@ -82,7 +82,12 @@ start_compared() {
   others+=($!)
   gateway=$!
 
-  local stock=()
+  local stock=() direct=()
+  direct_work=$(make_work_base) || return 1
+  for number in $(seq "$COMPARE_NODES"); do
+    start_direct_rserve $((direct_port + number - 1))
+    direct+=("--rserve=$!")
+  done
   for number in $(seq "$COMPARE_NODES"); do
     start_stock_rserve $((stock_port + number - 1))
     stock+=("--port=$((stock_port + number - 1))" "--rserve=$!")
@@ -98,15 +103,15 @@ start_compared() {
   others+=($!)
 
   compared=(
-    --target=direct "--port=$direct_port" "--port=$((direct_port + 1))" "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED"
+    --target=direct "--port=$direct_port" "--port=$((direct_port + 1))" "${direct[@]}" "--idle=$COMPARE_IDLE_FORKED"
     "--target=stock Rserve" "${stock[@]}" "--idle=$COMPARE_IDLE_FORKED"
-    "--target=nginx stream" "--port=$stream_port" "--program=nginx:$nginx" "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED"
-    "--target=HAProxy maxconn 15" "--port=$haproxy_port" "--program=HAProxy:$!" "${rserves[@]}" --idle=30
+    "--target=nginx stream" "--port=$stream_port" "--program=nginx:$nginx" "${direct[@]}" "--idle=$COMPARE_IDLE_FORKED"
+    "--target=HAProxy maxconn 15" "--port=$haproxy_port" "--program=HAProxy:$!" "${direct[@]}" --idle=30
   )
   if has wstunnel; then
     start_wstunnel
     compared+=("--target=wstunnel and nginx" "--port=$wstunnel_port" "${wstunnels[@]}" "--program=nginx:$nginx"
-      "${rserves[@]}" "--idle=$COMPARE_IDLE_FORKED")
+      "${direct[@]}" "--idle=$COMPARE_IDLE_FORKED")
   else
     wstunnel_port=
     say "wstunnel, the set-up that the gateway replaces, is left out: there is no such program (docs/performance.md says how to get it)"
@@ -131,6 +136,21 @@ compared_pid() {
   local pid
   read -r pid _ <"$parts/$1"
   echo "$pid"
+}
+
+# As a node runs it, but on a TCP port, since that is what the others lead to.
+start_direct_rserve() { # PORT
+  local directory=$direct_work/$1
+  mkdir -p "$directory/files"
+  (
+    export RSERVE_RUN_DIR=$directory RSERVE_FILES_DIR=$directory/files RSERVE_PROGRAM
+    RSERVE_PROGRAM=$(find_rserve)
+    RSERVE_LINES="socket="$'\n'"port $1"$'\n'"remote disable"
+    export RSERVE_LINES
+    [[ $(id -u) != 0 ]] || export RSERVE_UIDS=$((1880000000 + $1 * 2000))-$((1880001999 + $1 * 2000))
+    exec "$ROOT/config/rserve/run"
+  ) </dev/null >"$LOG_DIR/compare-direct-$1.log" 2>&1 &
+  others+=($!)
 }
 
 # As its package brings it: its own memory allocator, sessions' directories on disk, nothing evaluated beforehand.
@@ -223,6 +243,6 @@ end_comparison() {
   trap '' INT TERM HUP
   [[ ${#others[@]} -eq 0 ]] || { kill "${others[@]}" 2>/dev/null; wait "${others[@]}" 2>/dev/null; }
   RCLOUD_STATE_DIR=$compare_dir/cloud "$ROOT/rcloud" down >/dev/null
-  rm -rf "$compare_dir"/stock-*
+  rm -rf "$compare_dir"/stock-* ${direct_work:+"$direct_work"}
   exit "$code"
 }

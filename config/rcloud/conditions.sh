@@ -25,6 +25,11 @@ command_conditions() {
   run_condition_tests
 }
 
+command_attack() {
+  no_arguments attack "$@"
+  command_conditions --only Attack
+}
+
 condition_tests() { # REGEX
   find "$ROOT/gateway/src/test" -name '*ConditionIT.java' -printf '%f\n' | sed 's/\.java$//' | grep -Ei -e "$1" | sort
 }

@@ -1,14 +1,11 @@
 # shellcheck shell=bash disable=SC2154 # what other files set
 # The parts of the cloud: each node's Rserve and node-tunnel, nginx, the gateway.
 
-NODES_DIR=$STATE_DIR/nodes
 NGINX_DIR=$STATE_DIR/nginx
 JAVA_DIR=$ROOT/config/java
 START_SECONDS=60
 # One heap of the C library's for all threads, trimmed: Java's compilers leave a dozen MiB in others that nobody needs.
 JAVA_COMMAND=(env MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536 "$JAVA")
-
-rserve_port() { echo $((RSERVE_PORT_BASE + $1 - 1)); }
 
 tunnel_port() { echo $((TUNNEL_PORT_BASE + $1 - 1)); }
 
@@ -20,39 +17,53 @@ node_numbers() {
   done | sort -n
 }
 
-# Where the R sessions of a node work.
-work_directory() { # NODE_NUMBER
+# A node's directory for Rserve's socket and for what its R sessions write.
+node_directory() { # NODE_NUMBER
   echo "$(<"$STATE_DIR/work")/node$1"
 }
 
-start_rserve() { # NODE_NUMBER
-  local directory=$NODES_DIR/node$1 work rserve
-  rserve=$(find_rserve) || die "Rserve is not found any more"
-  work=$(work_directory "$1")
-  mkdir -p "$directory" "$work"
-  fill_template "$ROOT/config/rserve.conf" \
-    RSERVE_PORT "$(rserve_port "$1")" WORK_DIR "$work" >"$directory/rserve.conf"
-  # Huge pages for R's heap: the fork copies fewer page-table entries, so a session starts and ends faster. Functions
-  # of libraries are found once, and not by each session for itself. Room for a million of R's cells (56 MB) before it
-  # looks for garbage: that takes a session 30 ms, and a copy of all that it shares with the others.
-  # Mistakes go to standard error. Standard output is left out of the log: each session would write there
-  # again, at its end, what Rserve had not flushed before the fork.
-  # shellcheck disable=SC2016 # for the other shell
-  GLIBC_TUNABLES=glibc.malloc.hugetlb=1 LD_BIND_NOW=1 \
-    start_part "rserve-node$1" "$(rserve_port "$1")" "$directory" sh -c 'exec "$@" >/dev/null' sh \
-    R CMD "$rserve" --no-save --min-nsize=1M --RS-conf "$directory/rserve.conf"
+rserve_socket() { # NODE_NUMBER
+  echo "$(node_directory "$1")/socket/rserve"
 }
 
-# fill_template FILE NAME VALUE...: prints it with @NAME@ replaced.
-fill_template() {
-  local text
-  text=$(<"$1")
-  shift
-  while [[ $# -gt 0 ]]; do
-    text=${text//"@$1@"/"$2"}
-    shift 2
-  done
-  printf '%s\n' "$text"
+# As root each R session has a user of its own. No two node-tunnels of a machine have the same port, nor the same of
+# these numbers, which no other system is known to use (systemd's "unused" range).
+node_uids() { # NODE_NUMBER
+  local first
+  first=$((1880000000 + $(tunnel_port "$1") * 2000))
+  echo "$first-$((first + 1999))"
+}
+
+start_rserve() { # NODE_NUMBER
+  local directory work rserve settings=()
+  directory=$NODES_DIR/node$1
+  rserve=$(find_rserve) || die "Rserve is not found any more"
+  work=$(node_directory "$1")
+  (($(printf '%s' "$work/socket/rserve" | wc -c) <= 107)) ||
+    die "$work is too long a path for a socket; choose a shorter directory with RSERVE_WORK_BASE"
+  mkdir -p "$directory" "$work/files"
+  chmod 711 "$work"
+  settings=("RSERVE_RUN_DIR=$work" "RSERVE_FILES_DIR=$work/files" "RSERVE_PROGRAM=$rserve"
+    "RSERVE_ENVIRONMENT=${RSERVE_ENVIRONMENT-} RSERVE_CLOUD_RUN")
+  if [[ $(id -u) == 0 ]]; then
+    mountpoint -q "$work/files" ||
+      mount -t tmpfs -o "nosuid,nodev,mode=711,size=${RSERVE_FILES:-1g},nr_inodes=100k" rserve "$work/files" ||
+      die "no file system of RSERVE_FILES=${RSERVE_FILES:-1g} could be mounted"
+    node_uids "$1" >"$directory/uids"
+    settings+=("RSERVE_UIDS=$(<"$directory/uids")" RSERVE_ENCLOSE=yes "RSERVE_NETWORK=${RSERVE_NETWORK:-none}"
+      "RSERVE_MAX_PROCESSES=${RSERVE_MAX_PROCESSES:-200}")
+    limit_network apply "$1" || die "RSERVE_NETWORK: see above"
+  fi
+  start_part "rserve-node$1" - "$directory" env "${settings[@]}" "$ROOT/config/rserve/run"
+}
+
+# Where R sessions have a network at all, what they reach of it; the parts of the cloud never.
+limit_network() { # apply|remove NODE_NUMBER
+  local uids=$NODES_DIR/node$2/uids
+  [[ -e $uids && ${RSERVE_NETWORK:-none} != none ]] || return 0
+  RSERVE_UIDS=$(<"$uids") RSERVE_NETWORK=$RSERVE_NETWORK \
+    RSERVE_PROTECTED_PORTS="$port $admin_port $NGINX_PORT $TUNNEL_PORT_BASE-$((TUNNEL_PORT_BASE + 998))" \
+    "$ROOT/config/rserve/network" "$1"
 }
 
 # Reads into "program" the command that starts a jar, with its options, and from its archive if there is one.
@@ -65,10 +76,16 @@ read_program() { # JAR
 
 start_tunnel() { # NODE_NUMBER
   local program
+  local work sessions=work uids='' shared=''
+  work=$(node_directory "$1")
+  if [[ -e $NODES_DIR/node$1/uids ]]; then
+    sessions=sessions uids=$(<"$NODES_DIR/node$1/uids") shared=$work/files/tmp:$work/files/shm
+  fi
   read_program "$NODE_TUNNEL_JAR"
-  NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_PORT=$(rserve_port "$1") \
+  NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_SOCKET=$work/socket/rserve \
     NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
-    NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel RSERVE_WORK_DIR=$(work_directory "$1") \
+    NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel \
+    RSERVE_WORK_DIR=$work/files/$sessions RSERVE_UIDS=$uids RSERVE_SHARED_DIRS=$shared \
     start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" "${program[@]}"
 }
 
@@ -122,7 +139,7 @@ part_is_healthy() {
     gateway) evaluates "$(reachable_host "$host")" "$part_port" ;;
     nginx) http_is_ok "$part_port" /health ;;
     tunnel-*) http_is_ok "$part_port" /health ;;
-    rserve-*) rserve_greets "$part_port" ;;
+    rserve-*) rserve_listens "$part_pid" "$(rserve_socket "${1#rserve-node}")" ;;
   esac
 }
 

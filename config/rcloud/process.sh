@@ -4,11 +4,13 @@
 # A bare process id says nothing, because ids come round. A process is ours if
 #   - its environment holds the random mark of this run, which every descendant inherits, also one that
 #     made itself a daemon; or
+#   - its user is one of those that a node's R sessions have, each their own; or
 #   - it belongs to the session (setsid) of a part whose leader still has the start time we noted; or
 #   - it belongs to such a session, the leader is gone, and it works below our state directory.
 # The second and third are for nginx, which overwrites its environment with its title.
 
 PARTS_DIR=$STATE_DIR/parts
+NODES_DIR=$STATE_DIR/nodes
 LOG_DIR=$STATE_DIR/log
 STOP_SECONDS=10
 
@@ -33,11 +35,17 @@ begin_run() {
   printf '%s %s\n' "$RUN_ID" "$(boot_id)" >"$STATE_DIR/run"
 }
 
-# A directory of its own for what R sessions write. In memory where that can be: each session makes and removes
-# directories, which a disk takes ten times as long for.
+# A directory of its own for Rserves' sockets and for what R sessions write, which is in memory where that can be: each
+# session makes and removes directories, which a disk takes ten times as long for. As root each node has a file system
+# of its own below it; the names are short, since a socket's path has 107 bytes at most.
 make_work_base() {
+  if [[ -z ${RSERVE_WORK_BASE-} && $(id -u) == 0 ]]; then
+    RSERVE_WORK_BASE=/run
+  fi
   if [[ -n ${RSERVE_WORK_BASE-} ]]; then
-    mktemp -d "$RSERVE_WORK_BASE/rcloud.XXXXXX" || die "RSERVE_WORK_BASE: no directory can be made in \"$RSERVE_WORK_BASE\""
+    (
+      directory=$(mktemp -d "$RSERVE_WORK_BASE/rcloud.XXXXXX") && chmod 711 "$directory" && echo "$directory"
+    ) || die "RSERVE_WORK_BASE: no directory can be made in \"$RSERVE_WORK_BASE\""
   elif [[ $(stat -f -c %T /dev/shm 2>/dev/null) != tmpfs ]] || ! mktemp -d /dev/shm/rcloud.XXXXXX 2>/dev/null; then
     mkdir -p "$STATE_DIR/nodes/work" && echo "$STATE_DIR/nodes/work"
   fi
@@ -101,7 +109,24 @@ owned_processes() {
   {
     [[ $# -gt 0 ]] || grep -lzxF "RSERVE_CLOUD_RUN=$RUN_ID" /proc/[0-9]*/environ 2>/dev/null | cut -d / -f 3
     session_members "$@"
+    processes_of_session_users "$@"
   } | sort -un
+}
+
+# What runs as a user of the R sessions of all nodes, or of these parts.
+processes_of_session_users() { # [PART]...
+  local name ranges=''
+  for name in "$NODES_DIR"/node*/uids; do
+    [[ -e $name ]] || continue
+    name=${name%/uids}
+    if [[ $# -eq 0 || " $* " == *" rserve-${name##*/} "* ]]; then ranges+=" $(<"$name/uids")"; fi
+  done
+  [[ -z $ranges ]] || awk -v ranges="${ranges# }" '
+    BEGIN { n = split(ranges, range, " ") }
+    $1 == "Uid:" {
+      for (i = 1; i <= n; i++) { split(range[i], bound, "-"); if ($2 >= bound[1] && $2 <= bound[2]) { split(FILENAME, path, "/"); print path[3] } }
+      nextfile
+    }' /proc/[0-9]*/status 2>/dev/null
 }
 
 session_members() {
@@ -193,6 +218,17 @@ stop_everything() {
 forget_run() {
   local work
   work=$(cat "$STATE_DIR/work" 2>/dev/null)
-  [[ -z $work ]] || rm -rf "$work"
+  if [[ -n $work ]]; then
+    unmount_files "$work"/node*
+    rm -rf --one-file-system "$work"
+  fi
   rm -rf "$PARTS_DIR" "$STATE_DIR"/{nodes,nginx,run,token,settings,work}
+}
+
+# Nodes' file systems for what R sessions write; as root only.
+unmount_files() { # NODE_DIRECTORY...
+  local directory
+  for directory; do
+    ! mountpoint -q "$directory/files" || umount "$directory/files" || umount -l "$directory/files"
+  done
 }

@@ -8,6 +8,7 @@ import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.InspectContainerResponse;
 import com.github.dockerjava.api.model.Container;
 import com.github.dockerjava.api.model.Frame;
+import com.github.dockerjava.api.model.HostConfig;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -114,11 +115,32 @@ final class ComposeProject implements AutoCloseable {
     return docker.inspectContainerCmd(container.getId()).exec();
   }
 
-  /** What a shell command prints that runs as root in a container. */
-  String shell(Container container, String command) throws InterruptedException {
+  /** What a shell command prints in a container of somebody else's, where clients come from. */
+  String shellOfNeighbour(String command) throws InterruptedException {
     String id =
         docker
-            .execCreateCmd(container.getId())
+            .createContainerCmd("rserve-gateway/rserve")
+            .withHostConfig(HostConfig.newHostConfig().withNetworkMode(name + "_clients"))
+            .withEntrypoint("sleep", "600")
+            .exec()
+            .getId();
+    try {
+      docker.startContainerCmd(id).exec();
+      return shell(id, command);
+    } finally {
+      docker.removeContainerCmd(id).withForce(true).exec();
+    }
+  }
+
+  /** What a shell command prints that runs as root in a container. */
+  String shell(Container container, String command) throws InterruptedException {
+    return shell(container.getId(), command);
+  }
+
+  private String shell(String container, String command) throws InterruptedException {
+    String id =
+        docker
+            .execCreateCmd(container)
             .withAttachStdout(true)
             .withCmd("bash", "-c", command)
             .exec()

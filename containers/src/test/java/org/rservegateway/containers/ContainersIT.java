@@ -85,8 +85,13 @@ class ContainersIT {
     RConnection client = project.connect();
 
     assertThat(
-            shellOfR(client, "id -u; grep CapEff /proc/self/status; grep NoNew /proc/self/status"))
-        .matches("(?s)2\\d{4}\\n.*0000000000000000\\n.*1");
+            shellOfR(
+                client,
+                "id -u; grep -E 'Cap(Eff|Prm|Inh|Amb)|NoNew|Groups' /proc/self/status |"
+                    + " tr -d '[:blank:]'"))
+        .matches(
+            "2\\d{9}\\n(?s)Groups:\\nCapInh:0{16}\\nCapPrm:0{16}\\nCapEff:0{16}\\nCapAmb:0{16}\\n"
+                + "NoNewPrivs:1");
     String token = project.shell(project.gateway(), "cat /run/token/token");
     assertThat(token).matches("[0-9a-f]{48}");
     assertThat(shellOfR(client, "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\\\0' '\\\\n'"))
@@ -95,12 +100,138 @@ class ContainersIT {
     assertThat(shellOfR(client, "cat /run/token/token 2>&1; ls /run/node-tunnel 2>&1"))
         .contains("/run/token/token: Permission denied")
         .contains("/run/node-tunnel': Permission denied");
-    assertThat(shellOfR(client, "timeout 5 bash -c 'exec 3<>/dev/tcp/1.1.1.1/53' 2>&1; echo $?"))
-        .doesNotEndWith("\n0");
+    assertThat(shellOfR(client, "ls /run/rserve/socket /run/rserve/home 2>&1"))
+        .contains("/run/rserve/socket': Permission denied")
+        .contains("/run/rserve/home': Permission denied");
+    for (String address :
+        List.of(
+            "127.0.0.1/8000", "proxy/8080", "rcloud/6311", "rcloud/9311", "rserve/8000",
+            "127.0.0.11/53", "1.1.1.1/53")) {
+      assertThat(shellOfR(client, "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "' 2>&1; echo $?"))
+          .as(address)
+          .doesNotEndWith("\n0");
+    }
+    assertThat(shellOfR(client, "ipcmk -M 1000 2>&1; ipcmk -Q 2>&1; ipcmk -S 1 2>&1; ipcs | grep -c ' 2[0-9]\\\\{9\\\\} '"))
+        .endsWith("\n0");
     assertThat(shellOfR(client, "touch /usr/x /etc/x /opt/x 2>&1 | grep -c 'Read-only'"))
         .isEqualTo("3");
 
     client.close();
+  }
+
+  @Test
+  void aSessionCanNeitherReadNorEndAnotherNorRserve() throws Exception {
+    List<RConnection> clients = clientsOfOneNode(2);
+    RConnection victim = clients.get(0);
+    RConnection attacker = clients.get(1);
+    victim.voidEval("writeLines('secret', 'file')");
+    int process = victim.eval("Sys.getpid()").asInteger();
+    String directory = victim.eval("getwd()").asString();
+
+    assertThat(victim.eval("system('id -u', intern = TRUE)").asString())
+        .isNotEqualTo(attacker.eval("system('id -u', intern = TRUE)").asString());
+    assertThat(
+            shellOfR(
+                attacker,
+                ("cat %1$s/file /proc/%2$d/environ /proc/%2$d/mem /proc/%2$d/maps 2>&1; ls %1$s"
+                        + " /proc/%2$d/fd /proc/%2$d/cwd/ 2>&1; kill -9 %2$d 2>&1; kill -9 -1;"
+                        + " for p in $(pgrep Rserve) $(pgrep java); do kill -9 $p 2>/dev/null &&"
+                        + " echo KILLED $p; done")
+                    .formatted(directory, process)))
+        .doesNotContain("secret", "KILLED", "PATH=")
+        .contains("Permission denied");
+    assertThat(victim.eval("readLines('file')").asString()).isEqualTo("secret");
+
+    clients.forEach(RConnection::close);
+  }
+
+  @Test
+  void aNeighbourReachesTheClientsPortAndNothingElse() throws Exception {
+    String open =
+        project.shellOfNeighbour(
+            "for a in rcloud/6311 rcloud/9311 proxy/8080 rserve/8000; do"
+                + " timeout 3 bash -c \"exec 3<>/dev/tcp/$a\" 2>/dev/null && echo open $a; done");
+
+    assertThat(open.strip()).isEqualTo("open rcloud/6311");
+  }
+
+  /** A port that a session has opened, as one that R would listen on where a client detaches. */
+  @Test
+  void aPortThatASessionOpensIsReachedByNobody() throws Exception {
+    RConnection client = project.connect();
+    Container node = nodeOf(client);
+    client.voidEval(
+        "system(\"perl -MIO::Socket::INET -e '\\$s = IO::Socket::INET->new(LocalPort => 4711, Listen => 5);"
+            + " sleep 600' >/dev/null 2>&1\", wait = FALSE)");
+    await()
+        .atMost(ComposeProject.PATIENCE)
+        .until(() -> project.shell(node, "cat /proc/net/tcp").contains(":1267 "));
+    String address = project.shell(node, "hostname -i").strip();
+
+    String answer =
+        project.shell(
+            project.gateway(),
+            "timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/4711' 2>&1; echo $?;"
+                + " timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/8000' 2>&1; echo $?");
+
+    assertThat(answer).startsWith("124\n").endsWith("\n0\n");
+    client.close();
+  }
+
+  /** Whatever a session has started and written is gone with it. */
+  @Test
+  void nothingOfASessionStays() throws Exception {
+    RConnection client = project.connect();
+    String user = client.eval("system('id -u', intern = TRUE)").asString();
+    Container node = nodeOf(client);
+    shellOfR(
+        client,
+        "(cd /; env -i setsid sh -c 'trap : TERM; while :; do sleep 600; done' >/dev/null 2>&1 &) &"
+            + " mkdir -p /tmp/a/b; touch /tmp/a/b/c /dev/shm/d; chmod 000 /tmp/a; mkfifo /tmp/e");
+    assertThat(processesOf(node, user)).isGreaterThan(1);
+    assertThat(filesOf(node, user)).isGreaterThan(3);
+
+    client.close();
+
+    await().atMost(ComposeProject.PATIENCE).until(() -> processesOf(node, user) == 0);
+    await().atMost(ComposeProject.PATIENCE).until(() -> filesOf(node, user) == 0);
+  }
+
+  private static Container nodeOf(RConnection client) throws Exception {
+    String host = client.eval("Sys.info()[['nodename']]").asString();
+    return project.nodes().stream()
+        .filter(container -> container.getId().startsWith(host))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static int processesOf(Container node, String user) throws InterruptedException {
+    return Integer.parseInt(
+        project.shell(node, "grep -ls '^Uid:.*\\b" + user + "\\b' /proc/[0-9]*/status | wc -l").strip());
+  }
+
+  private static int filesOf(Container node, String user) throws InterruptedException {
+    return Integer.parseInt(
+        project
+            .shell(node, "find /tmp /dev/shm /var/tmp /var/lib/rserve -uid " + user + " | wc -l")
+            .strip());
+  }
+
+  private static List<RConnection> clientsOfOneNode(int count) throws Exception {
+    List<RConnection> found = new ArrayList<>();
+    String host = "";
+    for (int i = 0; i < 20 && found.size() < count; i++) {
+      RConnection client = project.connect();
+      String here = client.eval("Sys.info()[['nodename']]").asString();
+      if (host.isEmpty() || host.equals(here)) {
+        host = here;
+        found.add(client);
+      } else {
+        client.close();
+      }
+    }
+    assertThat(found).hasSize(count);
+    return found;
   }
 
   private static String shellOfR(RConnection client, String command)
@@ -162,14 +293,9 @@ class ContainersIT {
   void anEvaluationWhoseClientIsGoneIsEndedInItsContainer() throws Exception {
     RConnection client = project.connect();
     int process = client.eval("Sys.getpid()").asInteger();
-    String host = client.eval("Sys.info()[['nodename']]").asString();
+    Container node = nodeOf(client);
     Thread evaluation = new Thread(() -> evaluateForEver(client));
     evaluation.start();
-    Container node =
-        project.nodes().stream()
-            .filter(container -> container.getId().startsWith(host))
-            .findFirst()
-            .orElseThrow();
     await().atMost(ComposeProject.PATIENCE).until(() -> state(node, process).startsWith("R"));
 
     client.close();

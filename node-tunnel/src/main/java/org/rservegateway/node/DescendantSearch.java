@@ -9,8 +9,10 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * Finds what R sessions have started by looking at every process once: by the parent, by the mark
- * in the environment, and by the working directory. Of the reaper's thread only.
+ * Finds what R sessions have started by looking at every process once. What belongs to a session
+ * with a user of its own shows by that user, whatever it does. Else it shows by the parent, by the
+ * mark in the environment, or by the working directory, which it can hide. Of the reaper's thread
+ * only.
  */
 final class DescendantSearch {
 
@@ -31,13 +33,22 @@ final class DescendantSearch {
     this.isOpenMark = isOpenMark;
   }
 
-  /** Adds to each of the sessions what it has started and what still lives. */
-  void search(Collection<EndedSession> sessions) {
+  /**
+   * Adds to each of the sessions what it has started and what still lives.
+   *
+   * @return whether all processes were seen that live now
+   */
+  boolean search(Collection<EndedSession> sessions) {
     Map<String, EndedSession> byMark = new HashMap<>();
     Map<String, EndedSession> byDirectory = new HashMap<>();
+    Map<Long, EndedSession> byUser = new HashMap<>();
     long earliest = Long.MAX_VALUE;
     for (EndedSession session : sessions) {
       earliest = Math.min(earliest, session.r().startTicks());
+      if (session.r().user().isPresent()) {
+        byUser.put(session.r().user().getAsLong(), session);
+        continue;
+      }
       if (!session.r().mark().isEmpty()) {
         byMark.put(session.r().mark(), session);
       }
@@ -47,24 +58,46 @@ final class DescendantSearch {
     }
 
     List<ProcessStat> all = new ArrayList<>();
-    for (long id : table.ids()) {
-      Optional<ProcessStat> found = table.find(id).filter(process -> !process.isDead());
-      if (found.isPresent()) {
-        all.add(found.get());
-        // Nobody descends from a process that started later; this saves reading most environments.
-        if (found.get().startTicks() >= earliest && !isOpenSession.test(found.get())) {
-          addBySigns(found.get(), byMark, byDirectory);
-        }
-      }
-    }
+    long from = earliest;
+    boolean complete =
+        table.showAll(
+            id -> {
+              Optional<ProcessStat> found = table.find(id).filter(process -> !process.isDead());
+              if (found.isEmpty()) {
+                return;
+              }
+              all.add(found.get());
+              if (isOpenSession.test(found.get())) {
+                return;
+              }
+              addByUser(found.get(), byUser);
+              // Nobody descends from a process that started later; this saves reading most
+              // environments.
+              if (found.get().startTicks() >= from) {
+                addBySigns(found.get(), byMark, byDirectory);
+              }
+            });
     ProcessTree tree = ProcessTree.of(table, all);
     sessions.forEach(session -> session.addDescendants(tree, table));
+    return complete;
+  }
+
+  private void addByUser(ProcessStat process, Map<Long, EndedSession> byUser) {
+    if (!byUser.isEmpty()) {
+      table
+          .owner(process.id())
+          .map(owner -> byUser.get(owner.user()))
+          .ifPresent(session -> session.add(process));
+    }
   }
 
   private void addBySigns(
       ProcessStat process,
       Map<String, EndedSession> byMark,
       Map<String, EndedSession> byDirectory) {
+    if (byMark.isEmpty() && byDirectory.isEmpty()) {
+      return;
+    }
     List<String> marks = marks(table.environment(process.id()));
     EndedSession session = null;
     for (String mark : marks) {

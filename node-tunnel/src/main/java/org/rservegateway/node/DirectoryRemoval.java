@@ -11,11 +11,13 @@ import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.UUID;
 
 /**
- * Removes one directory with all that is in it, in turns. Whoever filled it may be hostile, and may
- * change it meanwhile: each name is opened below a directory that is open already, and never
- * through a link, so that nothing outside is reached.
+ * Removes one directory with all that is in it, or one file, in turns. Whoever made it may be
+ * hostile, and may change it meanwhile: each name is opened below a directory that is open already,
+ * and never through a link, so that nothing outside is reached. What lies too deep to hold each
+ * level open is moved to the top first.
  */
 final class DirectoryRemoval {
 
@@ -29,21 +31,28 @@ final class DirectoryRemoval {
   }
 
   /** Each level holds two descriptors open. */
-  private static final int MOST_LEVELS = 64;
+  private static final int MAX_LEVELS = 64;
 
   private final Path directory;
+
+  /** What is in the directory itself, while a turn is in there; null else. */
+  private SecureDirectoryStream<Path> top;
 
   /** Below the parent; null if there is none, or once it was tried. */
   private Path likelyEntry;
 
   private int left;
+
+  /** Whether this turn has moved something to the top. */
+  private boolean moved;
+
   private int entriesSeen;
   private String failure = "";
 
   /**
    * The removal of one directory, which has not begun.
    *
-   * @param directory whose parent is trusted
+   * @param directory or file, whose parent is trusted
    * @param likelyEntry an empty directory that is mostly all that is in it; empty if there is none
    */
   DirectoryRemoval(Path directory, String likelyEntry) {
@@ -51,7 +60,7 @@ final class DirectoryRemoval {
     this.likelyEntry = likelyEntry.isEmpty() ? null : directory.getFileName().resolve(likelyEntry);
   }
 
-  Path directory() {
+  Path path() {
     return directory;
   }
 
@@ -74,6 +83,7 @@ final class DirectoryRemoval {
   Outcome proceed(OpenDirectories parents, int most) {
     left = most;
     entriesSeen = 0;
+    moved = false;
     failure = "";
     try {
       SecureDirectoryStream<Path> parent = parents.open(directory.getParent());
@@ -146,15 +156,22 @@ final class DirectoryRemoval {
             .isDirectory();
     if (!isDirectory) {
       parent.deleteFile(name);
-    } else if (level > 0 && isRemovedEmpty(parent, name)) {
+    } else if (isRemovedEmpty(parent, name)) {
       return; // R's temporary directory is, mostly: it need not be opened
-    } else if (level == MOST_LEVELS) {
-      fail(name, "it lies deeper than " + MOST_LEVELS + " levels");
+    } else if (level == MAX_LEVELS) {
+      parent.move(name, top, Path.of(UUID.randomUUID().toString()));
+      moved = true;
       return;
     } else {
       try (SecureDirectoryStream<Path> inside =
           parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+        if (level == 0) {
+          top = inside;
+        }
         empty(inside, level + 1);
+      }
+      if (level == 0 && moved) {
+        left = -1; // what was moved here is seen in the next turn, if not in this one
       }
       if (left < 0 || !failure.isEmpty()) {
         return;

@@ -4,17 +4,16 @@ import ch.qos.logback.classic.LoggerContext;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.epoll.EpollSocketChannel;
-import io.netty.channel.nio.NioIoHandler;
-import io.netty.channel.socket.nio.NioServerSocketChannel;
-import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,39 +34,46 @@ public final class NodeTunnel implements AutoCloseable {
   private final Duration drain;
 
   private NodeTunnel(NodeTunnelConfig config, Duration pingInterval) throws IOException {
+    checkPlatform(config);
     access = new NodeAccess(config);
     drain = config.drain();
     ProcessTable processes = new ProcessTable(Path.of("/proc"));
+    SessionUsers users = new SessionUsers(config.sessionUsers());
     reaper =
         new ProcessReaper(
             config.name(),
-            config.rservePort(),
             processes,
+            users,
+            new SessionDirectories(
+                processes, users, config.rserveWorkDirectory(), config.sharedDirectories()),
             new SessionJournal(config.stateDirectory(), processes.bootId()),
             health);
-    boolean epoll = Epoll.isAvailable();
     // R has the processors; the node-tunnel only passes bytes on.
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     eventLoops =
         new MultiThreadIoEventLoopGroup(
-            threads,
-            new DefaultThreadFactory("event-loop"),
-            epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+            threads, new DefaultThreadFactory("event-loop"), EpollIoHandler.newFactory());
     RSessionOpener opener =
         new RSessionOpener(
-            config.rservePort(),
-            config.warmUp(),
-            config.rserveWorkDirectory(),
-            epoll ? EpollSocketChannel::new : NioSocketChannel::new,
-            health,
-            reaper);
+            config.rserveSocket(),
+            EpollDomainSocketChannel::new,
+            new OpeningRules(
+                config.warmUp(),
+                config.rserveWorkDirectory(),
+                new QuestionChoice(),
+                new PeerProof(processes, config.sessionUsers(), config.rserveSocket()),
+                users,
+                reaper),
+            health);
+    // Before a session of our own is opened: whatever runs as a session's user now is nobody's.
+    reaper.recover();
     try {
       listener =
           new TunnelListener(
               config,
               access,
               eventLoops,
-              epoll ? EpollServerSocketChannel::new : NioServerSocketChannel::new,
+              EpollServerSocketChannel::new,
               opener,
               health,
               new MetricsPage(health.meters(), reaper),
@@ -78,13 +84,32 @@ public final class NodeTunnel implements AutoCloseable {
       reaper.close();
       throw e;
     }
-    reaper.recover();
-    config.rserveWorkDirectory().ifPresent(reaper::sweep);
+    reaper.sweep();
+    if (config.sessionUsers().isEmpty()) {
+      log.warn(
+          "node-tunnel {}: all R sessions run as one user (RSERVE_UIDS is not set): one of them can"
+              + " read what another writes, end it, and take the place of Rserve",
+          config.name());
+    }
     log.info(
-        "node-tunnel {} listens on {}, Rserve 127.0.0.1:{}",
+        "node-tunnel {} listens on {}, Rserve {}",
         config.name(),
         listener.address(),
-        config.rservePort());
+        config.rserveSocket());
+  }
+
+  private static void checkPlatform(NodeTunnelConfig config) throws IOException {
+    if (!Epoll.isAvailable()) {
+      throw new IOException(
+          "a node-tunnel needs Linux and Netty's native library: "
+              + Epoll.unavailabilityCause().getMessage(),
+          Epoll.unavailabilityCause());
+    }
+    // Where it is not there yet, the first proof of a session looks at it.
+    Optional<String> mistake = RserveSocket.mistake(config.rserveSocket());
+    if (Files.exists(config.rserveSocket().getParent()) && mistake.isPresent()) {
+      throw new IllegalArgumentException("RSERVE_SOCKET: " + mistake.get());
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ package org.rservegateway.node;
 
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -18,7 +19,8 @@ import org.rservegateway.common.tls.TlsFiles;
  * @param name the node's name in logs and messages ({@code NODE_NAME}; the host's name)
  * @param host where it listens ({@code NODE_TUNNEL_HOST}; 127.0.0.1)
  * @param port where it listens ({@code NODE_TUNNEL_PORT}; 8000), 0 for any that is free
- * @param rservePort of its Rserve on 127.0.0.1 ({@code RSERVE_PORT}; 6311)
+ * @param rserveSocket on which its Rserve listens, in a directory that no R session can enter
+ *     ({@code RSERVE_SOCKET}; {@code /run/rserve/socket/rserve})
  * @param token that gateways must bring; empty for none, several with spaces between ({@code
  *     TUNNEL_TOKEN})
  * @param warmUp an R expression that each R session evaluates before a client gets it; empty for
@@ -27,9 +29,13 @@ import org.rservegateway.common.tls.TlsFiles;
  * @param drain how long sessions may go on when the node-tunnel is told to end ({@code
  *     NODE_TUNNEL_DRAIN}, in seconds; 0)
  * @param stateDirectory where open R sessions are noted for the next node-tunnel ({@code
- *     NODE_TUNNEL_STATE_DIR}; {@code node-tunnel-<rservePort>} among the temporary files)
+ *     NODE_TUNNEL_STATE_DIR}; {@code node-tunnel-<port>} among the temporary files)
  * @param rserveWorkDirectory from which what R sessions have left is removed ({@code
  *     RSERVE_WORK_DIR}); empty for none
+ * @param sessionUsers of which Rserve gives one to each session ({@code RSERVE_UIDS}); empty if
+ *     they run as Rserve's own user
+ * @param sharedDirectories in which sessions of all users may write, and from which an ended one's
+ *     files are removed ({@code RSERVE_SHARED_DIRS}, with colons between)
  * @param tokenFile which holds the tokens, one a line ({@code NODE_TUNNEL_TOKEN_FILE}); empty for
  *     none
  * @param tls files of the listener's TLS ({@code NODE_TUNNEL_TLS_CERTIFICATE}, {@code ..._KEY},
@@ -39,13 +45,15 @@ public record NodeTunnelConfig(
     String name,
     String host,
     int port,
-    int rservePort,
+    Path rserveSocket,
     String token,
     String warmUp,
     int maxTunnels,
     Duration drain,
     Path stateDirectory,
     Optional<Path> rserveWorkDirectory,
+    Optional<UserRange> sessionUsers,
+    List<Path> sharedDirectories,
     Optional<Path> tokenFile,
     TlsFiles tls) {
 
@@ -62,11 +70,17 @@ public record NodeTunnelConfig(
         NODE_TUNNEL_PORT         port to listen on (8000)
         NODE_TUNNEL_MAX_TUNNELS  tunnels open at a time; more are refused (1000)
         NODE_TUNNEL_STATE_DIR    directory of its own: R sessions that the next node-tunnel ends if this
-                                 one can't (node-tunnel-RSERVE_PORT among the temporary files)
+                                 one can't (node-tunnel-PORT among the temporary files)
         NODE_TUNNEL_DRAIN        seconds that sessions may go on when it is told to end; no new one begins (0)
-        RSERVE_PORT              port of the node's Rserve on 127.0.0.1 (6311)
-        RSERVE_WORK_DIR          Rserve's work directory, if directories of R processes that are gone
-                                 shall be removed there; needs to see all of its processes (none)
+        RSERVE_SOCKET            socket of the node's Rserve, in a directory that only root and who runs the
+                                 node-tunnel can enter (/run/rserve/socket/rserve)
+        RSERVE_UIDS              FIRST-LAST: the users of which Rserve gives one to each session, as its
+                                 random.uid.range says; all that runs as one of them ends with its session
+                                 (none: all sessions run as one user, and are not safe from each other)
+        RSERVE_WORK_DIR          the directory in which each session's own directory is made; what sessions
+                                 that are gone have left there is removed (none)
+        RSERVE_SHARED_DIRS       directories in which the users of RSERVE_UIDS may write, with colons between,
+                                 such as /tmp:/dev/shm; what an ended session's user has there is removed (none)
         RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
         TUNNEL_TOKEN             what gateways must bring (none); several with spaces between are all valid
         NODE_TUNNEL_TOKEN_FILE   the same from a file, one a line; it is read again when it changes
@@ -82,7 +96,11 @@ public record NodeTunnelConfig(
 
   private static final int MAX_PORT = 65535;
   private static final int DEFAULT_PORT = 8000;
-  private static final int DEFAULT_RSERVE_PORT = 6311;
+  private static final Path DEFAULT_SOCKET = Path.of("/run/rserve/socket/rserve");
+
+  /** The kernel's bound for the path of a socket (sockaddr_un), without the zero behind it. */
+  private static final int MAX_SOCKET_BYTES = 107;
+
   private static final int DEFAULT_MAX_TUNNELS = 1000;
   private static final int MOST_TUNNELS = 100_000;
   private static final int MOST_DRAIN = 86_400;
@@ -94,13 +112,13 @@ public record NodeTunnelConfig(
    */
   public static NodeTunnelConfig of(Map<String, String> environment) {
     List<String> mistakes = new ArrayList<>();
-    int rservePort = number(environment, "RSERVE_PORT", DEFAULT_RSERVE_PORT, 1, MAX_PORT, mistakes);
+    int port = number(environment, "NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT, mistakes);
     NodeTunnelConfig config =
         new NodeTunnelConfig(
             environment.getOrDefault("NODE_NAME", hostName()),
             environment.getOrDefault("NODE_TUNNEL_HOST", "127.0.0.1"),
-            number(environment, "NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT, mistakes),
-            rservePort,
+            port,
+            path(environment, "RSERVE_SOCKET", mistakes).orElse(DEFAULT_SOCKET),
             environment.getOrDefault("TUNNEL_TOKEN", ""),
             environment.getOrDefault("RSERVE_WARM_UP", ""),
             number(
@@ -114,9 +132,10 @@ public record NodeTunnelConfig(
                 number(environment, "NODE_TUNNEL_DRAIN", 0, 0, MOST_DRAIN, mistakes)),
             path(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
                 .orElseGet(
-                    () ->
-                        Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + rservePort)),
+                    () -> Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + port)),
             path(environment, "RSERVE_WORK_DIR", mistakes),
+            users(environment, mistakes),
+            paths(environment, "RSERVE_SHARED_DIRS", mistakes),
             path(environment, "NODE_TUNNEL_TOKEN_FILE", mistakes),
             new TlsFiles(
                 environment.getOrDefault("NODE_TUNNEL_TLS_CERTIFICATE", ""),
@@ -125,6 +144,7 @@ public record NodeTunnelConfig(
     if (config.tokenFile().isPresent() && !config.token().isEmpty()) {
       mistakes.add("NODE_TUNNEL_TOKEN_FILE: must be empty where TUNNEL_TOKEN is given");
     }
+    checkSessions(config, mistakes);
     checkTls(config.tls(), mistakes);
     checkLogFormat(environment, mistakes);
     if (!mistakes.isEmpty()) {
@@ -175,6 +195,51 @@ public record NodeTunnelConfig(
     return Optional.empty();
   }
 
+  private static List<Path> paths(
+      Map<String, String> environment, String name, List<String> mistakes) {
+    List<Path> paths = new ArrayList<>();
+    for (String text : environment.getOrDefault(name, "").split(":", -1)) {
+      path(Map.of(name, text), name, mistakes).ifPresent(paths::add);
+    }
+    return List.copyOf(paths);
+  }
+
+  private static Optional<UserRange> users(Map<String, String> environment, List<String> mistakes) {
+    String text = environment.getOrDefault("RSERVE_UIDS", "");
+    try {
+      return text.isEmpty() ? Optional.empty() : Optional.of(UserRange.parse(text));
+    } catch (IllegalArgumentException e) {
+      mistakes.add(
+          "RSERVE_UIDS: \"%s\" must be FIRST-LAST, two ascending numbers from 1 to %d"
+              .formatted(text, Integer.MAX_VALUE));
+      return Optional.empty();
+    }
+  }
+
+  private static void checkSessions(NodeTunnelConfig config, List<String> mistakes) {
+    int bytes = config.rserveSocket().toString().getBytes(StandardCharsets.UTF_8).length;
+    if (bytes > MAX_SOCKET_BYTES) {
+      mistakes.add(
+          "RSERVE_SOCKET: \"%s\" has %d bytes; a socket's path may have %d"
+              .formatted(config.rserveSocket(), bytes, MAX_SOCKET_BYTES));
+    }
+    if (config.sessionUsers().isEmpty()) {
+      if (!config.sharedDirectories().isEmpty()) {
+        mistakes.add("RSERVE_SHARED_DIRS: must be empty where RSERVE_UIDS is");
+      }
+      return;
+    }
+    UserRange users = config.sessionUsers().get();
+    if (config.rserveWorkDirectory().isEmpty()) {
+      mistakes.add("RSERVE_WORK_DIR: must be given where RSERVE_UIDS is");
+    }
+    if (users.size() < 2L * config.maxTunnels()) {
+      mistakes.add(
+          "RSERVE_UIDS: \"%s\" are %d users; %d tunnels (NODE_TUNNEL_MAX_TUNNELS) need twice as many"
+              .formatted(users, users.size(), config.maxTunnels()));
+    }
+  }
+
   private static void checkTls(TlsFiles tls, List<String> mistakes) {
     if (tls.certificate().isEmpty() && !(tls.key() + tls.ca()).isEmpty()) {
       mistakes.add("NODE_TUNNEL_TLS_CERTIFICATE: must be given where the key or the CA is");
@@ -204,6 +269,6 @@ public record NodeTunnelConfig(
   /** Without the token, which no log may show. */
   @Override
   public String toString() {
-    return "node %s on %s:%d, Rserve 127.0.0.1:%d".formatted(name, host, port, rservePort);
+    return "node %s on %s:%d, Rserve %s".formatted(name, host, port, rserveSocket);
   }
 }

@@ -5,27 +5,31 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.util.concurrent.Promise;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 
 /**
  * Opens one R session: reads Rserve's greeting, asks R the {@link OpeningQuestion}, lets it
- * evaluate the warm-up expression, and leaves the pipeline. An R session that wants a login, or
- * that speaks in object capabilities, is asked nothing: its process id stays unknown to the
- * gateway, and the reaper finds it by the connection.
+ * evaluate the warm-up expression, and leaves the pipeline. What R says of itself is proved by the
+ * kernel ({@link SessionProof}) before anybody gets the session. An R session that wants a login,
+ * or that speaks in object capabilities, is asked nothing: its process id stays unknown to the
+ * gateway, and the reaper finds it as the one child of Rserve that is no other session's.
+ *
+ * <p>Rserve gives its users' numbers in turn, and so may give one that an older session still has.
+ * Such a session is closed, and another one is opened.
  *
  * <p>The question costs R its first evaluation, whose page faults a client then need not wait for.
  *
- * <p>Once this Rserve is known, the question goes out with the connection, and both ends are woken
- * once less: R finds it behind its greeting, and we read both together.
+ * <p>Once this Rserve is known, the question goes out with the connection, and R is woken once
+ * less: it finds the question behind its greeting.
  */
 final class OpeningHandler extends ByteToMessageDecoder {
 
@@ -45,19 +49,22 @@ final class OpeningHandler extends ByteToMessageDecoder {
     GREETING,
     QUICK_QUESTION,
     SAFE_QUESTION,
-    WARM_UP
+    WARM_UP,
+    FINDING
   }
 
   private final Promise<RSession> session;
-  private final String warmUp;
-  private final QuestionChoice choice;
-  private final Optional<Path> shared;
-  private final ProcessReaper reaper;
+  private final OpeningRules rules;
+  private final Runnable openAnother;
   private final String mark = OpeningQuestion.newMark();
   private final long connectedAt;
   private Step step = Step.GREETING;
   private boolean askedAhead;
   private boolean quickDidNotDo;
+
+  /** Another connection is opened in place of this one. */
+  private boolean replaced;
+
   private QapGreeting greeting;
   private WatchedSession watched;
   private long processId;
@@ -65,31 +72,22 @@ final class OpeningHandler extends ByteToMessageDecoder {
   /**
    * A handler for one connection.
    *
-   * @param choice of the question, which all openings share
-   * @param shared Rserve's own work directory, where no session may work, if it is known
+   * @param openAnother opens another connection for the same promise
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
   OpeningHandler(
-      Promise<RSession> session,
-      String warmUp,
-      QuestionChoice choice,
-      Optional<Path> shared,
-      ProcessReaper reaper,
-      long connectedAt) {
-    this.choice = choice;
+      Promise<RSession> session, OpeningRules rules, Runnable openAnother, long connectedAt) {
     this.session = session;
-    this.warmUp = warmUp;
-    this.shared = shared;
-    this.reaper = reaper;
+    this.rules = rules;
+    this.openAnother = openAnother;
     this.connectedAt = connectedAt;
   }
 
   @Override
   public void channelActive(ChannelHandlerContext ctx) {
-    if (choice.isQuick()) {
+    if (rules.choice().isQuick()) {
       askedAhead = true;
-      ReceiveLowWatermark.set(ctx.channel(), QapGreeting.IDENTIFICATION_BYTES + QapHeader.BYTES);
-      ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark));
+      ask(ctx, QapCommand.EVAL, OpeningQuestion.quickExpression(mark, rules.ownUsers()));
     }
     ctx.fireChannelActive();
   }
@@ -114,6 +112,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
           opened(ctx);
         }
       }
+      case FINDING -> {} // R says nothing before its client does
     }
   }
 
@@ -126,7 +125,6 @@ final class OpeningHandler extends ByteToMessageDecoder {
     in.readBytes(bytes);
     greeting = QapGreeting.of(bytes);
     if (askedAhead) {
-      ReceiveLowWatermark.set(ctx.channel(), 1);
       if (!greeting.isSameForEverySession()) {
         // A client must not get a session in which something was asked without a login.
         throw new OpeningException(
@@ -136,9 +134,28 @@ final class OpeningHandler extends ByteToMessageDecoder {
     } else if (greeting.isSameForEverySession()) {
       askSafely(ctx);
     } else {
-      int ourPort =
-          ctx.channel().localAddress() instanceof InetSocketAddress address ? address.getPort() : 0;
-      watch(ctx, reaper.watchConnection(ourPort, connectedAt));
+      step = Step.FINDING;
+      rules.choice().needsLogin();
+      rules
+          .reaper()
+          .watchChild(rules.proof().listener(ctx.channel()), connectedAt)
+          .whenCompleteAsync(
+              (found, failure) -> {
+                if (failure != null) {
+                  exceptionCaught(ctx, failure);
+                } else {
+                  childFound(ctx, found);
+                }
+              },
+              ctx.executor());
+    }
+  }
+
+  private void childFound(ChannelHandlerContext ctx, Optional<WatchedSession> found) {
+    if (found.isEmpty()) {
+      replace(ctx);
+    } else {
+      watch(ctx, found.get());
       opened(ctx);
     }
   }
@@ -179,7 +196,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   private void askSafely(ChannelHandlerContext ctx) {
     step = Step.SAFE_QUESTION;
-    ask(ctx, QapCommand.EVAL, OpeningQuestion.safeExpression(mark));
+    ask(ctx, QapCommand.EVAL, OpeningQuestion.safeExpression(mark, rules.ownUsers()));
   }
 
   private void readAnswer(ChannelHandlerContext ctx, ByteBuf in) throws OpeningException {
@@ -187,9 +204,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
     in.skipBytes(QapHeader.BYTES);
     ByteBuf payload = in.readSlice((int) header.length());
     if (step == Step.SAFE_QUESTION) {
-      OpeningQuestion.Answer answer = OpeningQuestion.readSafe(payload);
-      choice.safeAnswered(answer);
-      identified(ctx, answer);
+      identified(ctx, OpeningQuestion.readSafe(payload));
       return;
     }
     Optional<OpeningQuestion.Answer> answer = OpeningQuestion.readQuick(payload);
@@ -204,34 +219,51 @@ final class OpeningHandler extends ByteToMessageDecoder {
   private void identified(ChannelHandlerContext ctx, OpeningQuestion.Answer answer)
       throws OpeningException {
     processId = answer.processId();
-    watch(ctx, reaper.watch(answer, mark, connectedAt));
-    if (isShared(answer)) {
+    OptionalLong user = rules.proof().prove(ctx.channel(), processId);
+    if (user.isPresent() && !rules.users().take(user.getAsLong())) {
+      replace(ctx);
+      return;
+    }
+    watch(ctx, rules.reaper().watch(answer, user, mark, connectedAt));
+    boolean ownDirectory = answer.hasDirectoryOfItsOwn(user);
+    if (!ownDirectory && mustHaveDirectory(user, answer.workDirectory())) {
       // Its client would leave files there for the next one. Another node may have room.
       throw new OpeningException(
-          "R has no work directory of its own: Rserve can't make one in " + shared.get());
+          "R has no work directory of its own: Rserve can't make one in "
+              + rules.workDirectory().map(Path::toString).orElse("its temporary directory"));
+    }
+    if (step == Step.SAFE_QUESTION) {
+      rules.choice().safeAnswered(ownDirectory);
     }
     if (quickDidNotDo) {
-      choice.quickDidNotDo();
+      rules.choice().quickDidNotDo();
     }
-    if (warmUp.isEmpty()) {
+    if (rules.warmUp().isEmpty()) {
       opened(ctx);
     } else {
       step = Step.WARM_UP;
-      ask(ctx, QapCommand.VOID_EVAL, warmUp);
+      ask(ctx, QapCommand.VOID_EVAL, rules.warmUp());
     }
   }
 
-  /** Whether R works where others do, since Rserve could not make a directory for it. */
-  private boolean isShared(OpeningQuestion.Answer answer) {
-    String directory = answer.workDirectory();
-    if (shared.isEmpty() || answer.hasDirectoryOfItsOwn()) {
-      return false;
+  /** Whether R may not work where it does, since others do too. */
+  private boolean mustHaveDirectory(OptionalLong user, String directory) {
+    if (user.isPresent()) {
+      return true; // it can write nowhere else
     }
     try {
-      return Files.isSameFile(Path.of(directory), shared.get());
+      return rules.workDirectory().isPresent()
+          && Files.isSameFile(Path.of(directory), rules.workDirectory().get());
     } catch (IOException | InvalidPathException e) {
       return false; // it is somewhere else
     }
+  }
+
+  /** Closes this session, whose user another one has, and opens another. */
+  private void replace(ChannelHandlerContext ctx) {
+    replaced = true;
+    ctx.close();
+    openAnother.run();
   }
 
   /** Whatever closes the connection, the reaper hears of it. */
@@ -241,6 +273,9 @@ final class OpeningHandler extends ByteToMessageDecoder {
   }
 
   private void opened(ChannelHandlerContext ctx) {
+    if (!ctx.channel().isActive()) {
+      return; // R died meanwhile, and channelInactive has said so
+    }
     ctx.pipeline().remove(this);
     RSession rSession = new RSession(ctx.channel(), greeting, processId, watched);
     if (!session.trySuccess(rSession)) {
@@ -259,6 +294,8 @@ final class OpeningHandler extends ByteToMessageDecoder {
 
   @Override
   public void channelInactive(ChannelHandlerContext ctx) {
-    session.tryFailure(new OpeningException("Rserve closed the connection"));
+    if (!replaced) {
+      session.tryFailure(new OpeningException("Rserve closed the connection"));
+    }
   }
 }

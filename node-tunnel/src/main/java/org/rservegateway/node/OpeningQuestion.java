@@ -9,13 +9,17 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What each R session is asked before a client gets it, in one evaluation: who and where it is. The
- * same evaluation puts the session's mark into R's environment, and gives it a temporary directory
- * of its own in its work directory, where Rserve's configuration has made that possible.
+ * What each R session is asked before a client gets it, in one evaluation: who and where it is.
+ *
+ * <p>A session with a user of its own has a temporary directory that Rserve has made for that user:
+ * the evaluation makes it the work directory. Any other session gets its mark into R's environment,
+ * and a temporary directory in its work directory, where Rserve's configuration has made that
+ * possible.
  *
  * <p>Nothing of that may fail the session, print, or be seen in the client's global environment.
  */
@@ -29,9 +33,13 @@ final class OpeningQuestion {
    */
   record Answer(long processId, String workDirectory, String temporaryDirectory) {
 
-    /** Whether Rserve made this directory for this session. */
-    boolean hasDirectoryOfItsOwn() {
-      return RProcess.isWorkDirectoryOf(processId, workDirectory);
+    /**
+     * Whether Rserve made this directory for this session.
+     *
+     * @param user of the session, if it has one of its own
+     */
+    boolean hasDirectoryOfItsOwn(OptionalLong user) {
+      return RProcess.isDirectoryOf(processId, user, workDirectory);
     }
   }
 
@@ -75,6 +83,24 @@ final class OpeningQuestion {
       })"""
           .replace("@variable@", RProcess.MARK_VARIABLE);
 
+  /** The quick one to a session with a user of its own, whose directory Rserve has made. */
+  private static final String QUICK_EXPRESSION_TO_USER =
+      """
+      {.Internal(setwd(.Internal(tempdir(FALSE))))
+      .Internal(Sys.setenv("TMPDIR", .Internal(getwd())))
+      c(.Internal(Sys.getpid()), .Internal(getwd()))}""";
+
+  private static final String SAFE_EXPRESSION_TO_USER =
+      """
+      local({
+      try({
+      setwd(tempdir())
+      Sys.setenv(TMPDIR = getwd())
+      }, silent = TRUE)
+      dir <- getwd()
+      c(sprintf("%d", Sys.getpid()), if (is.null(dir)) "" else enc2utf8(dir))
+      })""";
+
   private OpeningQuestion() {}
 
   /** A mark that nobody can guess, in 32 letters and digits. */
@@ -84,19 +110,30 @@ final class OpeningQuestion {
     return HexFormat.of().formatHex(bytes);
   }
 
-  /** The R expression that asks an R session with a work directory of its own. */
-  static String quickExpression(String mark) {
-    return QUICK_EXPRESSION.replace("@mark@", mark);
+  /**
+   * The R expression for a session that has a directory of its own.
+   *
+   * @param ownUser whether it has a user of its own
+   */
+  static String quickExpression(String mark, boolean ownUser) {
+    return ownUser ? QUICK_EXPRESSION_TO_USER : QUICK_EXPRESSION.replace("@mark@", mark);
   }
 
-  /** The R expression that any R answers. */
-  static String safeExpression(String mark) {
-    return SAFE_EXPRESSION.replace("@mark@", mark);
+  /**
+   * The R expression that any R answers.
+   *
+   * @param ownUser whether the session has a user of its own
+   */
+  static String safeExpression(String mark, boolean ownUser) {
+    return ownUser ? SAFE_EXPRESSION_TO_USER : SAFE_EXPRESSION.replace("@mark@", mark);
   }
 
   /** What the answer to the quick question says; empty if that question did not do. */
   static Optional<Answer> readQuick(ByteBuf payload) {
     List<String> strings = strings(payload);
+    if (strings.size() > 1) {
+      return read(strings);
+    }
     Matcher path = TEMPORARY_DIRECTORY.matcher(strings.isEmpty() ? "" : strings.get(0));
     return path.matches()
         ? Optional.of(new Answer(Long.parseLong(path.group(2)), path.group(1), path.group(3)))
@@ -109,16 +146,21 @@ final class OpeningQuestion {
    * @throws OpeningException if that is no answer to the question
    */
   static Answer readSafe(ByteBuf payload) throws OpeningException {
-    List<String> strings = strings(payload);
+    return read(strings(payload))
+        .orElseThrow(() -> new OpeningException("R did not say its process id"));
+  }
+
+  /** The process id and the directory. */
+  private static Optional<Answer> read(List<String> strings) {
     try {
       long processId = new BigDecimal(strings.get(0)).longValueExact();
       if (processId > 0) {
-        return new Answer(processId, strings.get(1), "");
+        return Optional.of(new Answer(processId, strings.get(1), ""));
       }
     } catch (ArithmeticException | NumberFormatException | IndexOutOfBoundsException e) {
-      // said below
+      // empty, as a number that can't be one
     }
-    throw new OpeningException("R did not say its process id");
+    return Optional.empty();
   }
 
   /** Of a payload: DT_SEXP, in it XT_ARRAY_STR, in it strings that a zero ends, and padding. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -50,6 +51,7 @@ final class ProcessReaper implements AutoCloseable {
   /** What can't be killed in that time sleeps in the kernel; the next node-tunnel tries again. */
   private static final long GIVE_UP_NANOS = TimeUnit.MINUTES.toNanos(1);
 
+  private static final int MAX_LOOKS = 10;
   private static final long CLOSE_MILLIS = 3_000;
   private static final long SWEEP_SECONDS = 60;
 
@@ -57,8 +59,8 @@ final class ProcessReaper implements AutoCloseable {
   private static final long NEXT_SWEEP_SECONDS = 1;
 
   private final String nodeName;
-  private final int rservePort;
   private final ProcessTable table;
+  private final SessionUsers users;
   private final SessionJournal journal;
   private final NodeHealth health;
   private final ScheduledThreadPoolExecutor thread;
@@ -74,7 +76,7 @@ final class ProcessReaper implements AutoCloseable {
   private final Set<String> openMarks = new HashSet<>();
   private final List<EndedSession> ended = new ArrayList<>();
   private final Set<ProcessIdentity> endedIdentities = new HashSet<>();
-  private final WorkDirectories directories;
+  private final SessionDirectories directories;
   private final DescendantSearch search;
   private boolean roundIsPlanned;
   private boolean stops;
@@ -86,16 +88,17 @@ final class ProcessReaper implements AutoCloseable {
 
   ProcessReaper(
       String nodeName,
-      int rservePort,
       ProcessTable table,
+      SessionUsers users,
+      SessionDirectories directories,
       SessionJournal journal,
       NodeHealth health) {
     this.nodeName = nodeName;
-    this.rservePort = rservePort;
     this.table = table;
+    this.users = users;
     this.journal = journal;
     this.health = health;
-    this.directories = new WorkDirectories(table);
+    this.directories = directories;
     this.search = new DescendantSearch(table, this::isOpen, openMarks::contains);
     this.thread =
         new ScheduledThreadPoolExecutor(
@@ -109,22 +112,78 @@ final class ProcessReaper implements AutoCloseable {
             new ThreadPoolExecutor.DiscardPolicy());
   }
 
-  /** Ends what an earlier node-tunnel has left. */
+  /**
+   * Ends what an earlier node-tunnel has left, before the first session is opened: whatever runs as
+   * a session's user then belongs to nobody. When it returns, all users that are not free are
+   * known.
+   */
   void recover() {
+    CompletableFuture<Void> found = new CompletableFuture<>();
     run(
         () -> {
-          SessionJournal.Found found = journal.recover();
-          for (RProcess r : found.ofThisBoot()) {
-            end(r, Ending.of(EndReason.LEFT_BEHIND), false);
+          try {
+            recoverNow();
+          } finally {
+            found.complete(null);
           }
-          for (RProcess r : found.ofEarlierBoots()) {
-            finish(r);
+        });
+    found.join();
+  }
+
+  private void recoverNow() {
+    SessionJournal.Found found = journal.recover();
+    found.ofThisBoot().forEach(r -> r.user().ifPresent(users::take));
+    found.ofEarlierBoots().forEach(r -> r.user().ifPresent(users::take));
+    for (RProcess r : found.ofThisBoot()) {
+      end(r, Ending.of(EndReason.LEFT_BEHIND), false);
+    }
+    for (RProcess r : found.ofEarlierBoots()) {
+      finish(r);
+    }
+    users.range().ifPresent(this::recoverUsers);
+  }
+
+  /**
+   * What no journal tells of: a session that was opened right before its node-tunnel was killed.
+   */
+  private void recoverUsers(UserRange range) {
+    Map<Long, Path> left = directories.ofUsers();
+    boolean complete = false;
+    for (int i = 0; i < MAX_LOOKS && !complete; i++) {
+      complete = table.showAll(id -> recoverUserOf(id, range, left));
+    }
+    if (!complete) {
+      log.warn("{}: processes start faster than they can be looked at; some may be left", nodeName);
+    }
+    left.forEach(
+        (user, directory) -> {
+          if (users.take(user)) {
+            directories.remove(
+                new RProcess(0, 0, 0, "", directory.toString(), "", OptionalLong.of(user)));
           }
         });
   }
 
-  /** From now on removes, from time to time, what others have left in Rserve's work directory. */
-  void sweep(Path workDirectory) {
+  private void recoverUserOf(long id, UserRange range, Map<Long, Path> left) {
+    Optional<ProcessOwner> owner = table.owner(id).filter(found -> range.contains(found.user()));
+    Optional<ProcessStat> process =
+        owner.flatMap(found -> table.find(id)).filter(found -> !found.isDead());
+    if (process.isPresent() && users.take(owner.get().user())) {
+      Path directory = left.remove(owner.get().user());
+      end(
+          RProcess.of(
+              process.get(),
+              "",
+              directory == null ? "" : directory.toString(),
+              "",
+              OptionalLong.of(owner.get().user())),
+          Ending.of(EndReason.LEFT_BEHIND),
+          true);
+    }
+  }
+
+  /** From now on removes, from time to time, what others have left in the sessions' directories. */
+  void sweep() {
     run(
         () -> {
           List<String> inUse = new ArrayList<>();
@@ -132,11 +191,8 @@ final class ProcessReaper implements AutoCloseable {
               .flatMap(session -> session.r().stream())
               .forEach(r -> inUse.add(r.workDirectory()));
           ended.forEach(session -> inUse.add(session.r().workDirectory()));
-          boolean more = directories.sweep(workDirectory, inUse);
-          thread.schedule(
-              () -> sweep(workDirectory),
-              more ? NEXT_SWEEP_SECONDS : SWEEP_SECONDS,
-              TimeUnit.SECONDS);
+          boolean more = directories.sweep(inUse);
+          thread.schedule(this::sweep, more ? NEXT_SWEEP_SECONDS : SWEEP_SECONDS, TimeUnit.SECONDS);
         });
   }
 
@@ -145,15 +201,17 @@ final class ProcessReaper implements AutoCloseable {
   /**
    * Notes an R session that has told its process id.
    *
+   * @param user of the session, taken for it already; empty if it has none of its own
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
    */
-  WatchedSession watch(OpeningQuestion.Answer answer, String mark, long connectedAt) {
-    WatchedSession session = new WatchedSession(this, answer.processId());
+  WatchedSession watch(
+      OpeningQuestion.Answer answer, OptionalLong user, String mark, long connectedAt) {
+    WatchedSession session = new WatchedSession(this, answer.processId(), user);
     runSoon(
         () -> {
           Optional<ProcessStat> process = table.find(answer.processId());
           if (process.isEmpty()) {
-            // It was short-lived; what it has left is known by mark and directory.
+            // It was short-lived; what it has left is known by user, mark and directory.
             long startTicks = table.ticksAt(connectedAt);
             note(
                 session,
@@ -161,7 +219,8 @@ final class ProcessReaper implements AutoCloseable {
                     new ProcessStat(answer.processId(), 'X', 0, 0, 0, startTicks),
                     mark,
                     answer.workDirectory(),
-                    answer.temporaryDirectory()));
+                    answer.temporaryDirectory(),
+                    user));
           } else if (process.get().startTicks() < table.ticksAt(connectedAt)) {
             log.warn(
                 "{}: process {} is older than the connection that is said to be its: it will not be"
@@ -172,30 +231,64 @@ final class ProcessReaper implements AutoCloseable {
             note(
                 session,
                 RProcess.of(
-                    process.get(), mark, answer.workDirectory(), answer.temporaryDirectory()));
+                    process.get(),
+                    mark,
+                    answer.workDirectory(),
+                    answer.temporaryDirectory(),
+                    user));
           }
         });
     return session;
   }
 
   /**
-   * Notes an R session that can't be asked, and finds its process by the connection.
+   * Finds and notes an R session that can't be asked: the one child of Rserve that is no other
+   * session's. Sessions are to be opened one after the other then.
    *
-   * @param ourPort of the connection's end that is ours
+   * @param rserve the process that listens
    * @param connectedAt when the connection was begun, by {@link System#nanoTime}
+   * @return the session; empty if it has the user of another one; or an {@link OpeningException}
    */
-  WatchedSession watchConnection(int ourPort, long connectedAt) {
-    WatchedSession session = new WatchedSession(this, 0);
+  CompletableFuture<Optional<WatchedSession>> watchChild(long rserve, long connectedAt) {
+    CompletableFuture<Optional<WatchedSession>> found = new CompletableFuture<>();
     run(
-        () ->
-            ConnectionOwner.find(table, rservePort, ourPort, table.ticksAt(connectedAt))
-                .ifPresentOrElse(
-                    owner ->
-                        note(
-                            session,
-                            RProcess.of(owner, "", table.workingDirectory(owner.id()), "")),
-                    () -> log.debug("{}: no process is seen behind port {}", nodeName, ourPort)));
-    return session;
+        () -> {
+          try {
+            found.complete(noteChild(rserve, connectedAt));
+          } catch (OpeningException | RuntimeException e) {
+            found.completeExceptionally(e);
+          }
+        });
+    return found;
+  }
+
+  private Optional<WatchedSession> noteChild(long rserve, long connectedAt)
+      throws OpeningException {
+    List<ProcessStat> children =
+        table.childrenOf(rserve).stream()
+            .filter(child -> child.startTicks() >= table.ticksAt(connectedAt))
+            .filter(child -> !isOpen(child) && !endedIdentities.contains(child.identity()))
+            .toList();
+    if (children.size() != 1) {
+      throw new OpeningException(
+          "%d children of Rserve, process %d, may be the new R session, and it can't be asked"
+              .formatted(children.size(), rserve));
+    }
+    ProcessStat child = children.get(0);
+    OptionalLong user = OptionalLong.empty();
+    if (users.range().isPresent()) {
+      user = OptionalLong.of(table.owner(child.id()).map(ProcessOwner::user).orElse(-1L));
+      if (!users.range().get().contains(user.getAsLong())) {
+        throw new OpeningException("R %d has no user of its own".formatted(child.id()));
+      }
+      if (!users.take(user.getAsLong())) {
+        return Optional.empty();
+      }
+    }
+    WatchedSession session = new WatchedSession(this, 0, user);
+    String directory = user.isEmpty() ? table.workingDirectory(child.id()) : "";
+    note(session, RProcess.of(child, "", directory, "", user));
+    return Optional.of(session);
   }
 
   private void note(WatchedSession session, RProcess r) {
@@ -237,7 +330,9 @@ final class ProcessReaper implements AutoCloseable {
 
   private void endOpen(WatchedSession session) {
     Optional<RProcess> r = session.forget();
-    if (r.isPresent()) {
+    if (r.isEmpty()) {
+      users.release(session.user());
+    } else {
       open.remove(r.get().id(), session);
       openMarks.remove(r.get().mark());
       end(
@@ -297,10 +392,11 @@ final class ProcessReaper implements AutoCloseable {
     boolean maySearch = now - searchedAt >= (stops ? HURRIED_NANOS : SEARCH_NANOS);
     if (maySearch && (anySignal || !gone.isEmpty())) {
       searchedAt = now;
-      search.search(due);
-      gone.stream().filter(EndedSession::isGone).forEach(session -> finish(session.r()));
+      boolean complete = search.search(due);
       Set<EndedSession> finished = new HashSet<>(gone);
-      ended.removeIf(session -> finished.contains(session) && session.isGone());
+      finished.removeIf(session -> !session.isGone() || !(complete || mayBeUnseen(session)));
+      finished.forEach(session -> finish(session.r()));
+      ended.removeAll(finished);
     } else if (anySignal) {
       ProcessTree tree = ProcessTree.of(table);
       due.forEach(session -> session.addDescendants(tree, table));
@@ -309,7 +405,16 @@ final class ProcessReaper implements AutoCloseable {
     giveUp(now);
   }
 
-  /** Nothing is left of a session but its files. */
+  /**
+   * Whether a session may be given up of which nothing was seen, while not all was seen. A user is
+   * not: another session would get it. Its processes are killed, and the next search decides.
+   */
+  private static boolean mayBeUnseen(EndedSession session) {
+    session.r().user().ifPresent(UserKill::killAll);
+    return session.r().user().isEmpty();
+  }
+
+  /** Nothing is left of a session but its files; its user is released with these. */
   private void finish(RProcess r) {
     endedIdentities.remove(r.identity());
     journal.delete(r);
@@ -322,6 +427,9 @@ final class ProcessReaper implements AutoCloseable {
         .ifPresent(
             signal -> {
               EndedSession.Signalled signalled = session.send(signal, table, now);
+              if (signal == ProcessSignal.SIGKILL) {
+                session.r().user().ifPresent(UserKill::killAll);
+              }
               if (!signalled.isEmpty()) {
                 tell(session, signal, signalled);
               }
@@ -483,5 +591,6 @@ final class ProcessReaper implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     journal.close();
+    directories.close();
   }
 }

@@ -44,6 +44,10 @@ record ProcessStat(long id, char state, long parent, int threads, long cpuTicks,
     return state == 'X' || (state == 'Z' && threads <= 1);
   }
 
+  ProcessIdentity identity() {
+    return new ProcessIdentity(id, startTicks);
+  }
+
   boolean isSameProcessAs(ProcessStat other) {
     return id == other.id && startTicks == other.startTicks;
   }

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.LongConsumer;
 
 /**
  * The processes of this machine, as {@code /proc} shows them. What can't be read counts as not
@@ -22,6 +23,10 @@ final class ProcessTable {
   /** The most that is read of an environment; a mark behind it is not seen. */
   private static final int MOST_BYTES = 4 * 1024 * 1024;
 
+  /** One look takes a fraction of a millisecond, and another one follows only a birth. */
+  private static final int MAX_LOOKS = 1_000;
+
+  private static final int MAX_BORN = 10_000;
   private static final int USUAL_BYTES = 1024;
   private static final long NANOS_PER_TICK =
       TimeUnit.SECONDS.toNanos(1) / ProcessStat.TICKS_PER_SECOND;
@@ -73,6 +78,44 @@ final class ProcessTable {
     return names == null ? List.of() : Arrays.stream(names).map(Long::valueOf).toList();
   }
 
+  /**
+   * Shows the ids of all processes that are there at one moment, and of some that went before, or
+   * that are threads: whoever is born while it reads is shown too, so that processes which start
+   * each other and end all the time can't stay unseen.
+   *
+   * @return whether all were shown; where the kernel does not tell whom it made last, it is assumed
+   */
+  boolean showAll(LongConsumer seen) {
+    long before = lastId();
+    ids().forEach(seen::accept);
+    for (int i = 0; i < MAX_LOOKS; i++) {
+      long last = lastId();
+      if (last == before) {
+        return true;
+      }
+      if (last < before || last - before > MAX_BORN) {
+        return false; // the ids have come round, or nearly
+      }
+      for (long id = before + 1; id <= last; id++) {
+        if (exists(id)) {
+          seen.accept(id);
+        }
+      }
+      before = last;
+    }
+    return false;
+  }
+
+  /** The id that was given last, to a process or a thread; -1 where it is not told. */
+  private long lastId() {
+    try {
+      String line = new String(read(root.resolve("loadavg").toFile()), ISO_8859_1).strip();
+      return Long.parseLong(line.substring(line.lastIndexOf(' ') + 1));
+    } catch (IOException | NumberFormatException e) {
+      return -1;
+    }
+  }
+
   private static boolean isNumber(String name) {
     return name.length() <= 10 && name.chars().allMatch(c -> c >= '0' && c <= '9');
   }
@@ -90,6 +133,15 @@ final class ProcessTable {
       children.addAll(children(id, Long.parseLong(thread)));
     }
     return children;
+  }
+
+  /** The living children of a process, where the kernel tells them, else those of all processes. */
+  List<ProcessStat> childrenOf(long parent) {
+    return (tellsChildren() ? children(parent) : ids())
+        .stream()
+            .flatMap(id -> find(id).stream())
+            .filter(process -> process.parent() == parent && !process.isDead())
+            .toList();
   }
 
   /** Whether one thread of a process is there and has started no process that lives. */
@@ -132,6 +184,15 @@ final class ProcessTable {
     }
   }
 
+  /** Whose a process is, dead or alive. */
+  Optional<ProcessOwner> owner(long id) {
+    try {
+      return Optional.of(ProcessOwner.parse(new String(read(file(id, "status")), ISO_8859_1)));
+    } catch (IOException | IllegalArgumentException e) {
+      return Optional.empty();
+    }
+  }
+
   /** The memory that a process has, shared or not; 0 if it has none, or is gone. */
   long residentBytes(long id) {
     try {
@@ -145,36 +206,6 @@ final class ProcessTable {
     } catch (IOException | NumberFormatException e) {
       return 0;
     }
-  }
-
-  /** The inodes of the sockets that a process has open. */
-  List<Long> sockets(long id) {
-    File[] descriptors = file(id, "fd").listFiles();
-    List<Long> inodes = new ArrayList<>();
-    for (File descriptor : descriptors == null ? new File[0] : descriptors) {
-      try {
-        String target = Files.readSymbolicLink(descriptor.toPath()).toString();
-        if (target.startsWith("socket:[") && target.endsWith("]")) {
-          inodes.add(Long.valueOf(target.substring("socket:[".length(), target.length() - 1)));
-        }
-      } catch (IOException | NumberFormatException e) {
-        // closed meanwhile
-      }
-    }
-    return inodes;
-  }
-
-  /** The lines of {@code /proc/net/tcp} and {@code tcp6}, which are those of our own network. */
-  List<String> tcpConnections() {
-    List<String> lines = new ArrayList<>();
-    for (String name : List.of("net/tcp", "net/tcp6")) {
-      try {
-        new String(read(root.resolve(name).toFile()), ISO_8859_1).lines().forEach(lines::add);
-      } catch (IOException e) {
-        // a kernel without IPv6
-      }
-    }
-    return lines;
   }
 
   /** Names this boot of the machine: process ids and start times mean nothing in another one. */

@@ -8,19 +8,19 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.Promise;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
+import java.io.FileNotFoundException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.rservegateway.wire.TunnelProtocol;
 
 /**
- * Opens R sessions on this node's Rserve, and on no other: the address is fixed here. It opens few
+ * Opens R sessions on this node's Rserve, and on no other: its socket is fixed here. It opens few
  * at a time and the others in the order in which they were asked for, since Rserve drops
  * connections beyond its listen backlog of 32.
  */
@@ -38,38 +38,42 @@ final class RSessionOpener {
   private static final WriteBufferWaterMark WATER_MARK =
       new WriteBufferWaterMark(64 * 1024, 256 * 1024);
 
-  private final InetSocketAddress rserve;
-  private final String warmUp;
-  private final Optional<Path> shared;
-  private final ChannelFactory<Channel> channels;
+  /** Rserve gives all its users in turn; those of sessions that end become free within seconds. */
+  private static final int MAX_PASSES = 20;
+
+  private static final long PASS_PAUSE_MILLIS = 200;
+
+  private final DomainSocketAddress rserve;
+  private final OpeningRules rules;
+  private final ChannelFactory<? extends Channel> channels;
   private final NodeHealth health;
-  private final ProcessReaper reaper;
-  private final QuestionChoice choice = new QuestionChoice();
 
   private final Object lock = new Object();
   private final Deque<Request> waiting = new ArrayDeque<>();
   private int opening;
 
-  private record Request(EventLoop eventLoop, Promise<RSession> session) {}
+  /**
+   * What was asked for.
+   *
+   * @param replaced how many connections were closed since their users are other sessions'
+   */
+  private record Request(EventLoop eventLoop, Promise<RSession> session, AtomicInteger replaced) {}
 
   /**
    * Opens what is asked for.
    *
-   * @param shared Rserve's own work directory, where no session may work, if it is known
+   * @param socket on which Rserve listens
+   * @param channels make connections to it
    */
   RSessionOpener(
-      int rservePort,
-      String warmUp,
-      Optional<Path> shared,
-      ChannelFactory<Channel> channels,
-      NodeHealth health,
-      ProcessReaper reaper) {
-    this.rserve = new InetSocketAddress(InetAddress.getLoopbackAddress(), rservePort);
-    this.warmUp = warmUp;
-    this.shared = shared;
+      Path socket,
+      ChannelFactory<? extends Channel> channels,
+      OpeningRules rules,
+      NodeHealth health) {
     this.channels = channels;
+    this.rserve = new DomainSocketAddress(socket.toString());
+    this.rules = rules;
     this.health = health;
-    this.reaper = reaper;
   }
 
   /**
@@ -77,7 +81,7 @@ final class RSessionOpener {
    * session has to end it. As many requests wait as there are tunnels, which are bounded.
    */
   Future<RSession> open(EventLoop eventLoop) {
-    Request request = new Request(eventLoop, eventLoop.newPromise());
+    Request request = new Request(eventLoop, eventLoop.newPromise(), new AtomicInteger());
     synchronized (lock) {
       waiting.addLast(request);
     }
@@ -89,7 +93,7 @@ final class RSessionOpener {
     while (true) {
       Request next;
       synchronized (lock) {
-        if (opening >= AT_A_TIME || waiting.isEmpty()) {
+        if (opening >= (rules.choice().isOneAtATime() ? 1 : AT_A_TIME) || waiting.isEmpty()) {
           return;
         }
         next = waiting.removeFirst();
@@ -107,17 +111,48 @@ final class RSessionOpener {
     request.session.addListener(done -> finished(request.session, connectedAt));
     Future<?> timeout =
         request.eventLoop.schedule(
-            () ->
-                request.session.tryFailure(
-                    new OpeningException("Rserve did not answer within " + TIMEOUT_MILLIS + " ms")),
+            () -> request.session.tryFailure(tookTooLong(request)),
             TIMEOUT_MILLIS,
             TimeUnit.MILLISECONDS);
     request.session.addListener(done -> timeout.cancel(false));
+    connectOnce(request);
+  }
+
+  private OpeningException tookTooLong(Request request) {
+    return request.replaced.get() == 0
+        ? new OpeningException("Rserve did not answer within " + TIMEOUT_MILLIS + " ms")
+        : noUser(request);
+  }
+
+  private OpeningException noUser(Request request) {
+    return new OpeningException(
+        "Rserve gave %d users in turn that other sessions have: RSERVE_UIDS, %s, is too small"
+            .formatted(request.replaced.get(), rules.users().range().orElseThrow()));
+  }
+
+  /** In place of a connection whose user another session has; on the request's event loop. */
+  private void replace(Request request) {
+    int replaced = request.replaced.incrementAndGet();
+    long users = rules.users().range().orElseThrow().size();
+    if (replaced % users != 0) {
+      connectOnce(request);
+    } else if (replaced / users < MAX_PASSES) {
+      request.eventLoop.schedule(
+          () -> connectOnce(request), PASS_PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+    } else {
+      request.session.tryFailure(noUser(request));
+    }
+  }
+
+  private void connectOnce(Request request) {
+    if (request.session.isDone()) {
+      return;
+    }
+    long connectedAt = System.nanoTime();
     new Bootstrap()
         .group(request.eventLoop)
         .channelFactory(channels)
-        .disableResolver() // the address is a number
-        .option(ChannelOption.TCP_NODELAY, true)
+        .disableResolver() // the address is a path
         .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_TIMEOUT_MILLIS)
         .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
         .option(
@@ -139,7 +174,7 @@ final class RSessionOpener {
                     .addLast(
                         "opening",
                         new OpeningHandler(
-                            request.session, warmUp, choice, shared, reaper, connectedAt));
+                            request.session, rules, () -> replace(request), connectedAt));
               }
             })
         .connect(rserve)
@@ -147,9 +182,16 @@ final class RSessionOpener {
             connected -> {
               if (!connected.isSuccess()) {
                 request.session.tryFailure(
-                    new OpeningException(String.valueOf(connected.cause().getMessage())));
+                    new OpeningException(
+                        "Rserve's socket %s can't be connected to: %s"
+                            .formatted(rserve.path(), reason(connected.cause()))));
               }
             });
+  }
+
+  /** Netty's own exception says nothing where there is no such file. */
+  private static String reason(Throwable cause) {
+    return cause instanceof FileNotFoundException ? "it is not there" : cause.getMessage();
   }
 
   private void finished(Future<RSession> session, long connectedAt) {
@@ -157,7 +199,7 @@ final class RSessionOpener {
       health.rserveAnswered(System.nanoTime() - connectedAt);
     } else if (!session.isCancelled()) {
       health.rserveFailed(session.cause().getMessage());
-      choice.rserveFailed();
+      rules.choice().rserveFailed();
     }
     synchronized (lock) {
       opening--;

@@ -1,6 +1,7 @@
 package org.rservegateway.node;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * One line of the {@link SessionJournal}: an R session was opened, or nothing is left of it.
@@ -14,7 +15,7 @@ record SessionRecord(RProcess r, boolean gone) {
   private static final String NOTHING = "-";
 
   /** The number of words; the last one, a path, may hold spaces. */
-  private static final int WORDS = 6;
+  private static final int WORDS = 7;
 
   /** The line, with its end. */
   String encode() {
@@ -25,6 +26,8 @@ record SessionRecord(RProcess r, boolean gone) {
         + r.startTicks()
         + ' '
         + r.parent()
+        + ' '
+        + (r.user().isEmpty() ? NOTHING : String.valueOf(r.user().getAsLong()))
         + ' '
         + (r.mark().isEmpty() ? NOTHING : r.mark())
         + ' '
@@ -42,17 +45,22 @@ record SessionRecord(RProcess r, boolean gone) {
       long id = Long.parseLong(words[1]);
       long start = Long.parseLong(words[2]);
       long parent = Long.parseLong(words[3]);
-      String mark = words[4].equals(NOTHING) ? "" : words[4];
-      String work = words[5].equals(NOTHING) ? "" : words[5];
+      OptionalLong user =
+          words[4].equals(NOTHING)
+              ? OptionalLong.empty()
+              : OptionalLong.of(Long.parseLong(words[4]));
+      String mark = words[5].equals(NOTHING) ? "" : words[5];
+      String work = words[6].equals(NOTHING) ? "" : words[6];
       if (id <= 1
           || start < 0
           || parent < 0
-          || !(work.isEmpty() || RProcess.isWorkDirectoryOf(id, work))) {
+          || user.orElse(1) < 1
+          || !(work.isEmpty() || RProcess.isDirectoryOf(id, user, work))) {
         return Optional.empty();
       }
       return Optional.of(
           new SessionRecord(
-              new RProcess(id, start, parent, mark, work, ""), words[0].equals(GONE)));
+              new RProcess(id, start, parent, mark, work, "", user), words[0].equals(GONE)));
     } catch (NumberFormatException e) {
       return Optional.empty();
     }

@@ -1,6 +1,7 @@
 package org.rservegateway.node;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What the reaper knows of one R session, from its opening to the end of its connection. Who ends
@@ -10,6 +11,7 @@ final class WatchedSession {
 
   private final ProcessReaper reaper;
   private final long processId;
+  private final OptionalLong user;
   private volatile Ending ending = Ending.of(EndReason.OPENING_FAILED);
 
   private volatile boolean childless;
@@ -21,10 +23,16 @@ final class WatchedSession {
    * A session that is open.
    *
    * @param processId that R has told; 0 if it could not be asked
+   * @param user of the session; empty if it has none of its own
    */
-  WatchedSession(ProcessReaper reaper, long processId) {
+  WatchedSession(ProcessReaper reaper, long processId, OptionalLong user) {
     this.reaper = reaper;
     this.processId = processId;
+    this.user = user;
+  }
+
+  OptionalLong user() {
+    return user;
   }
 
   /** Why it ends, if its connection is closed next. */
@@ -33,11 +41,11 @@ final class WatchedSession {
   }
 
   /**
-   * Its connection will be closed next, and R may leave at once. What it has started is known by R,
-   * so that is asked before; on the event loop of the connection.
+   * Its connection will be closed next, and R may leave at once. What it has started is known by
+   * its user, else by R, which is asked before; on the event loop of the connection.
    */
   void closes() {
-    childless = reaper.hasNoChildren(processId);
+    childless = user.isPresent() || reaper.hasNoChildren(processId);
   }
 
   /** The connection is closed: what is left of the session will be ended. */
@@ -45,7 +53,7 @@ final class WatchedSession {
     reaper.ended(this);
   }
 
-  /** Whether R is known to have had no children before its connection was closed. */
+  /** Whether R need not be asked for its children any more. */
   boolean isChildless() {
     return childless;
   }

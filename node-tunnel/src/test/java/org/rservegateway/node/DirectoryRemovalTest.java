@@ -18,6 +18,7 @@ class DirectoryRemovalTest {
 
   @TempDir private Path parent;
   private Path directory;
+  private int turns;
   private final OpenDirectories parents = new OpenDirectories();
 
   @BeforeEach
@@ -139,14 +140,57 @@ class DirectoryRemovalTest {
     assertThat(turns).isBetween(6, 15);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {63, 64, 65, 128, 500})
+  void howDeepATreeIsDoesNotMatter(int levels) throws IOException {
+    Path deepest = Files.createDirectories(directory.resolve("d/".repeat(levels)));
+    Files.writeString(deepest.resolve("file"), "x");
+
+    assertThat(removeInTurns(1000)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+  }
+
+  /** Nobody can name what is at its end, not even by its whole path. */
   @Test
-  void aTreeThatIsTooDeepStaysAndIsSaid() throws IOException {
-    Files.createDirectories(directory.resolve("d/".repeat(100)));
+  void aTreeWhosePathIsLongerThanPathsMayBeIsRemoved() throws Exception {
+    makeDeep(directory, 1000, "n".repeat(200));
+
+    assertThat(removeInTurns(1000)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+  }
+
+  /** Each of them is too deep to be removed where it is. */
+  @Test
+  void manyDeepTreesSideBySideTakeFewTurns() throws Exception {
+    for (int i = 0; i < 200; i++) {
+      Files.createDirectories(directory.resolve("t" + i + "/d".repeat(100)));
+    }
+
+    assertThat(removeInTurns(1000)).isEqualTo(Outcome.GONE);
+
+    assertThat(directory).doesNotExist();
+    assertThat(turns).isLessThan(60);
+  }
+
+  private Outcome removeInTurns(int most) {
     DirectoryRemoval removal = new DirectoryRemoval(directory, "");
+    Outcome outcome = Outcome.MORE_TO_DO;
+    for (turns = 0; turns < 1000 && outcome == Outcome.MORE_TO_DO; turns++) {
+      outcome = removal.proceed(parents, most);
+    }
+    assertThat(removal.failure()).isEmpty();
+    return outcome;
+  }
 
-    assertThat(removal.proceed(parents, 1000)).isEqualTo(Outcome.FAILED);
-
-    assertThat(removal.failure()).contains("deeper than 64 levels");
+  private static void makeDeep(Path top, int levels, String name) throws Exception {
+    String script = "for (1..%d) { mkdir '%2$s' or die $!; chdir '%2$s' or die $! }";
+    Process shell =
+        new ProcessBuilder("perl", "-e", script.formatted(levels, name))
+            .directory(top.toFile())
+            .start();
+    assertThat(shell.waitFor()).isZero();
   }
 
   @Test

@@ -32,7 +32,7 @@ class DrainIT {
   }
 
   private NodeTunnel node(Duration drain) throws Exception {
-    return NodeTunnel.start(TestConfigs.draining(directory, rserve.port(), drain), PING_INTERVAL);
+    return NodeTunnel.start(TestConfigs.draining(directory, rserve.socket(), drain), PING_INTERVAL);
   }
 
   @Test

@@ -19,7 +19,7 @@ class LogFormatIT {
     try (TestRserve rserve = new TestRserve(directory);
         NodeTunnelProcess node =
             new NodeTunnelProcess(
-                directory, rserve.port(), Map.of("NODE_TUNNEL_LOG_FORMAT", "json"));
+                directory, rserve.socket(), Map.of("NODE_TUNNEL_LOG_FORMAT", "json"));
         TestGateway gateway = new TestGateway(node.address())) {
       TunnelMessage.Ready ready = gateway.ready();
       Path begun = directory.resolve("begun");

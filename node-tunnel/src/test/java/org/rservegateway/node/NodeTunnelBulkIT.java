@@ -43,7 +43,7 @@ class NodeTunnelBulkIT {
     leakDetection = ResourceLeakDetector.getLevel();
     ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.SIMPLE);
     rserve = new TestRserve(directory);
-    node = NodeTunnel.start(TestConfigs.of(directory, rserve.port()), Duration.ofSeconds(15));
+    node = NodeTunnel.start(TestConfigs.of(directory, rserve.socket()), Duration.ofSeconds(15));
   }
 
   @AfterAll

@@ -28,7 +28,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.TunnelProtocol;
-import org.rservegateway.wire.testing.FreePorts;
 import org.slf4j.LoggerFactory;
 
 /** Who gets a tunnel and who does not, and which tunnels count as dead. */
@@ -45,7 +44,7 @@ class NodeTunnelEdgeIT {
   @BeforeAll
   static void start() throws IOException {
     rserve = new TestRserve(directory);
-    node = NodeTunnel.start(config(rserve.port(), 100), PING_INTERVAL);
+    node = NodeTunnel.start(config(rserve.socket(), 100), PING_INTERVAL);
   }
 
   @AfterAll
@@ -58,8 +57,8 @@ class NodeTunnelEdgeIT {
     }
   }
 
-  private static NodeTunnelConfig config(int rservePort, int maxTunnels) {
-    return TestConfigs.of(directory, rservePort, TOKEN, "", maxTunnels);
+  private static NodeTunnelConfig config(Path rserveSocket, int maxTunnels) {
+    return TestConfigs.of(directory, rserveSocket, TOKEN, "", maxTunnels);
   }
 
   @ParameterizedTest
@@ -108,7 +107,7 @@ class NodeTunnelEdgeIT {
 
   @Test
   void moreTunnelsThanAllowedAreRefused() throws Exception {
-    try (NodeTunnel small = NodeTunnel.start(config(rserve.port(), 1), PING_INTERVAL);
+    try (NodeTunnel small = NodeTunnel.start(config(rserve.socket(), 1), PING_INTERVAL);
         TestGateway gateway = tunnel(small)) {
       gateway.ready();
 
@@ -160,19 +159,22 @@ class NodeTunnelEdgeIT {
   @Test
   void whereRserveIsDownTunnelsFailAndItsHealthSaysWhyUntilItIsUp(@TempDir Path own)
       throws Exception {
-    int port = FreePorts.next();
-    try (NodeTunnel lonely = NodeTunnel.start(config(port, 100), PING_INTERVAL)) {
+    Path socket = TestRserve.socketIn(own);
+    try (NodeTunnel lonely = NodeTunnel.start(config(socket, 100), PING_INTERVAL)) {
       try (TestGateway gateway = tunnel(lonely)) {
         TunnelMessage.Failed failed = (TunnelMessage.Failed) gateway.message();
         assertThat(failed.session()).isEqualTo(1);
-        assertThat(failed.reason()).contains("Connection refused");
+        assertThat(failed.reason())
+            .contains("Rserve's socket " + socket + " can't be connected to: it is not there");
         assertThat(gateway.closeStatus()).isEqualTo(1013);
       }
       HttpResponse<String> down = health(lonely);
       assertThat(down.statusCode()).isEqualTo(503);
-      assertThat(down.body()).contains("\"rserve\":\"down\"").contains("Connection refused");
+      assertThat(down.body())
+          .contains("\"rserve\":\"down\"")
+          .contains("Rserve's socket " + socket + " can't be connected to: it is not there");
 
-      try (TestRserve late = new TestRserve(own, port, "auth disable")) {
+      try (TestRserve late = new TestRserve(own)) {
         await().atMost(TestGateway.PATIENCE).until(() -> health(lonely).statusCode() == 200);
         assertThat(health(lonely).body())
             .isEqualTo("{\"node\":\"r1\",\"rserve\":\"up\",\"tunnels\":0,\"sessions\":0}\n");
@@ -186,7 +188,7 @@ class NodeTunnelEdgeIT {
   /** A node-tunnel of its own, so that the numbers are this test's. */
   @Test
   void theMetersAreThereForPrometheusWithoutAToken() throws Exception {
-    try (NodeTunnel watched = NodeTunnel.start(config(rserve.port(), 100), PING_INTERVAL)) {
+    try (NodeTunnel watched = NodeTunnel.start(config(rserve.socket(), 100), PING_INTERVAL)) {
       assertRefused(watched, TunnelProtocol.PATH, "wrong", 401);
       try (TestGateway gateway = tunnel(watched)) {
         gateway.ready();
@@ -212,7 +214,7 @@ class NodeTunnelEdgeIT {
 
   @Test
   void whatManyAskForWithinASecondIsMadeOnce() throws Exception {
-    try (NodeTunnel watched = NodeTunnel.start(config(rserve.port(), 100), PING_INTERVAL)) {
+    try (NodeTunnel watched = NodeTunnel.start(config(rserve.socket(), 100), PING_INTERVAL)) {
       String first = get(watched, "/metrics").body();
       assertRefused(watched, TunnelProtocol.PATH, "wrong", 401);
 

@@ -20,7 +20,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.TunnelProtocol;
-import org.rservegateway.wire.testing.FreePorts;
 
 /** R sessions through tunnels, one after another, on a real Rserve. */
 class NodeTunnelIT {
@@ -34,7 +33,7 @@ class NodeTunnelIT {
   @BeforeAll
   static void start() throws IOException {
     rserve = new TestRserve(directory);
-    node = NodeTunnel.start(config(rserve.port(), ""), PING_INTERVAL);
+    node = NodeTunnel.start(config(rserve.socket(), ""), PING_INTERVAL);
   }
 
   @AfterAll
@@ -47,8 +46,8 @@ class NodeTunnelIT {
     }
   }
 
-  private static NodeTunnelConfig config(int rservePort, String warmUp) {
-    return TestConfigs.of(directory, rservePort, "", warmUp, 100);
+  private static NodeTunnelConfig config(Path rserveSocket, String warmUp) {
+    return TestConfigs.of(directory, rserveSocket, "", warmUp, 100);
   }
 
   @Test
@@ -222,7 +221,7 @@ class NodeTunnelIT {
 
   @Test
   void theWarmUpIsDoneBeforeTheClientComes() throws Exception {
-    try (NodeTunnel warm = NodeTunnel.start(config(rserve.port(), "x <- 42"), PING_INTERVAL);
+    try (NodeTunnel warm = NodeTunnel.start(config(rserve.socket(), "x <- 42"), PING_INTERVAL);
         TestGateway gateway = new TestGateway(warm.address())) {
       gateway.ready();
 
@@ -232,7 +231,7 @@ class NodeTunnelIT {
 
   @Test
   void aWarmUpThatRRefusesFailsTheTunnel() throws Exception {
-    try (NodeTunnel warm = NodeTunnel.start(config(rserve.port(), "stop('no')"), PING_INTERVAL);
+    try (NodeTunnel warm = NodeTunnel.start(config(rserve.socket(), "stop('no')"), PING_INTERVAL);
         TestGateway gateway = new TestGateway(warm.address())) {
       TunnelMessage.Failed failed = (TunnelMessage.Failed) gateway.message();
 
@@ -245,9 +244,8 @@ class NodeTunnelIT {
   void anRserveThatWantsALoginIsLeftToTheClient(@TempDir Path loginDirectory) throws Exception {
     Path passwords = Files.writeString(loginDirectory.resolve("passwords"), "user secret\n");
     String auth = "auth required\nplaintext enable\npwdfile " + passwords;
-    int port = FreePorts.next();
-    try (TestRserve login = new TestRserve(loginDirectory, port, auth);
-        NodeTunnel loginNode = NodeTunnel.start(config(port, ""), PING_INTERVAL);
+    try (TestRserve login = new TestRserve(loginDirectory, auth);
+        NodeTunnel loginNode = NodeTunnel.start(config(login.socket(), ""), PING_INTERVAL);
         TestGateway gateway = new TestGateway(loginNode.address())) {
       TunnelMessage.Ready ready = gateway.ready();
 
@@ -261,14 +259,13 @@ class NodeTunnelIT {
   @Test
   void anRserveThatWantsALoginFromNowOnIsLeftToTheClient(@TempDir Path own) throws Exception {
     Path passwords = Files.writeString(own.resolve("passwords"), "user secret\n");
-    int port = FreePorts.next();
-    try (TestRserve before = new TestRserve(own, port, "auth disable");
-        NodeTunnel ownNode = NodeTunnel.start(config(port, ""), PING_INTERVAL)) {
+    try (TestRserve before = new TestRserve(own);
+        NodeTunnel ownNode = NodeTunnel.start(config(before.socket(), ""), PING_INTERVAL)) {
       openTwo(ownNode);
       before.close();
 
       String auth = "auth required\nplaintext enable\npwdfile " + passwords;
-      try (TestRserve login = new TestRserve(own, port, auth)) {
+      try (TestRserve login = new TestRserve(own, auth)) {
         try (TestGateway gateway = new TestGateway(ownNode.address())) {
           TunnelMessage.Failed failed = (TunnelMessage.Failed) gateway.message();
           assertThat(failed.reason()).contains("greeting is another one now");

@@ -20,15 +20,15 @@ final class NodeTunnelProcess implements AutoCloseable {
   private final Process process;
 
   /** Starts it and waits until it listens. */
-  NodeTunnelProcess(Path directory, int rservePort) throws IOException {
-    this(directory, rservePort, Map.of());
+  NodeTunnelProcess(Path directory, Path rserveSocket) throws IOException {
+    this(directory, rserveSocket, Map.of());
   }
 
   /** The same, with further environment variables. */
-  NodeTunnelProcess(Path directory, int rservePort, Map<String, String> settings)
+  NodeTunnelProcess(Path directory, Path rserveSocket, Map<String, String> settings)
       throws IOException {
     stateDirectory = directory.resolve("state");
-    process = start(directory, rservePort, port, stateDirectory, settings);
+    process = start(directory, rserveSocket, port, stateDirectory, settings);
     try {
       Awaitility.await("the node-tunnel listens").atMost(TestGateway.PATIENCE).until(this::listens);
     } catch (RuntimeException e) {
@@ -40,7 +40,13 @@ final class NodeTunnelProcess implements AutoCloseable {
   /** The exit code of a node-tunnel that can't start. */
   static int exitCodeWith(Path directory, Path stateDirectory)
       throws IOException, InterruptedException {
-    Process process = start(directory, 1, FreePorts.next(), stateDirectory, Map.of());
+    Process process =
+        start(
+            directory,
+            TestConfigs.socketOfNobody(directory),
+            FreePorts.next(),
+            stateDirectory,
+            Map.of());
     try {
       if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
         throw new AssertionError("it runs");
@@ -52,7 +58,11 @@ final class NodeTunnelProcess implements AutoCloseable {
   }
 
   private static Process start(
-      Path directory, int rservePort, int port, Path stateDirectory, Map<String, String> settings)
+      Path directory,
+      Path rserveSocket,
+      int port,
+      Path stateDirectory,
+      Map<String, String> settings)
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -66,8 +76,8 @@ final class NodeTunnelProcess implements AutoCloseable {
             Map.of(
                 "NODE_TUNNEL_PORT",
                 String.valueOf(port),
-                "RSERVE_PORT",
-                String.valueOf(rservePort),
+                "RSERVE_SOCKET",
+                rserveSocket.toString(),
                 "NODE_TUNNEL_STATE_DIR",
                 stateDirectory.toString()));
     builder.environment().putAll(settings);

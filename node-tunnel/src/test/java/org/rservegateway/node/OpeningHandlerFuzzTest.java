@@ -9,7 +9,6 @@ import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Promise;
 import java.nio.file.Path;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,12 +43,15 @@ class OpeningHandlerFuzzTest {
       String warmUp = data.consumeBoolean() ? "x <- 42" : "";
       QuestionChoice choice = new QuestionChoice();
       if (data.consumeBoolean()) {
-        choice.safeAnswered(new OpeningQuestion.Answer(1, "/conn1", ""));
+        choice.safeAnswered(true);
       }
       EmbeddedChannel channel =
           new EmbeddedChannel(
               new OpeningHandler(
-                  session, warmUp, choice, Optional.empty(), reaper, System.nanoTime()));
+                  session,
+                  TestConfigs.rules(warmUp, choice, reaper),
+                  () -> session.tryFailure(new OpeningException("replaced")),
+                  System.nanoTime()));
       for (int i = 0; i < MOST_STEPS && channel.isOpen() && data.remainingBytes() > 0; i++) {
         byte[] bytes = next(data);
         channel.writeInbound(channel.alloc().buffer(bytes.length).writeBytes(bytes));

@@ -3,20 +3,31 @@ package org.rservegateway.node;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.DefaultChannelId;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ImmediateEventExecutor;
+import io.netty.util.concurrent.MockTicker;
 import io.netty.util.concurrent.Promise;
+import io.netty.util.concurrent.Ticker;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rservegateway.node.TestConfigs.TestProof;
 import org.rservegateway.wire.QapHeader;
 
 /** Rserve's part is played by the test, on an embedded channel. */
@@ -25,20 +36,41 @@ class OpeningHandlerTest {
   private static final String WARM_UP = "x <- 42";
   private static final int EVAL = 3;
   private static final int VOID_EVAL = 2;
+  private static final long USER = 1880100007;
+  private static final Path SESSIONS = Path.of("/rserve/sessions");
+  private static final String DIRECTORY =
+      SESSIONS.resolve("Rtmpabcdef.1880100007.1880100007").toString();
 
   private final Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
   private final QuestionChoice choice = new QuestionChoice();
+  private final SessionUsers users =
+      new SessionUsers(Optional.of(new UserRange(1880100000, 1880100009)));
+
+  /** How often another session was to be opened in place of this one. */
+  private final AtomicInteger others = new AtomicInteger();
+
   private final ProcessReaper reaper;
+  private OptionalLong user = OptionalLong.empty();
+  private SessionProof proof;
   private Optional<Path> shared = Optional.empty();
   private EmbeddedChannel channel;
 
   OpeningHandlerTest(@TempDir Path directory) {
-    reaper = TestConfigs.blindReaper(directory, new NodeHealth());
+    reaper =
+        TestConfigs.reaper(
+            new ProcessTable(directory.resolve("no-processes")),
+            users,
+            directory,
+            Optional.empty(),
+            "this boot",
+            new NodeHealth());
   }
 
   @AfterEach
   void leaveNothing() {
-    channel.finishAndReleaseAll();
+    if (channel != null) {
+      channel.finishAndReleaseAll();
+    }
     reaper.close();
   }
 
@@ -62,7 +94,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 16, 1000})
   void whereSessionsHaveDirectoriesOfTheirOwnTheQuickQuestionDoes(int slice) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    choice.safeAnswered(true);
     open(WARM_UP);
 
     assertQuestion("tempdir(TRUE)"); // with the connection
@@ -78,7 +110,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 16, 1000})
   void anRThatDoesNotKnowTheQuickQuestionIsAskedTheOther(int slice) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    choice.safeAnswered(true);
     open("");
     assertQuestion("tempdir(TRUE)");
 
@@ -94,7 +126,7 @@ class OpeningHandlerTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "/tmp/Rtmpab12CD", "/work/conn/Rtmpab12CD", "/work/conn4711"})
   void anRWhoseTemporaryDirectoryIsElsewhereIsAskedTheOtherQuestion(String temporary) {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    choice.safeAnswered(true);
     open("");
     assertQuestion("tempdir(TRUE)");
 
@@ -104,13 +136,13 @@ class OpeningHandlerTest {
     receive(RserveBytes.processId(4711), 1000);
 
     assertThat(session.getNow().processId()).isEqualTo(4711);
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    choice.safeAnswered(true);
     assertThat(choice.isQuick()).as("it is not tried again").isFalse();
   }
 
   @Test
   void anRserveThatWantsALoginBehindAQuestionFails() {
-    choice.safeAnswered(new OpeningQuestion.Answer(1, "/work/conn1", ""));
+    choice.safeAnswered(true);
     open("");
     assertQuestion("tempdir(TRUE)");
 
@@ -182,28 +214,12 @@ class OpeningHandlerTest {
   }
 
   @Test
-  void anRserveThatWantsALoginIsAskedNothing() {
-    byte[] greeting =
-        "Rsrv0103QAP1\r\n\r\nARpt----\r\n\r\n\r\n\r\n".substring(0, 32).getBytes(ISO_8859_1);
+  void whereTheKernelNamesNobodyALoginFails() {
     open(WARM_UP);
 
-    receive(greeting, 5);
+    receive(RserveBytes.greetingWithLogin(), 5);
 
-    assertThat(session.getNow().processId()).isZero();
-    assertThat(session.getNow().greeting().asksForLogin()).isTrue();
-    assertThat(channel.outboundMessages()).isEmpty();
-  }
-
-  @ParameterizedTest
-  @ValueSource(ints = {1, 16, 1000})
-  void objectCapabilitiesAreTheGreetingAndAreAskedNothing(int slice) {
-    byte[] greeting = RserveBytes.packet(0x434f7352, "capabilities".getBytes(UTF_8));
-    open(WARM_UP);
-
-    receive(greeting, slice);
-
-    assertThat(session.getNow().processId()).isZero();
-    assertThat(session.getNow().greeting().bytes()).isEqualTo(greeting);
+    assertFailed("nobody is seen to listen");
     assertThat(channel.outboundMessages()).isEmpty();
   }
 
@@ -263,10 +279,162 @@ class OpeningHandlerTest {
     assertFailed("R has no work directory of its own: Rserve can't make one in " + directory);
   }
 
+  // ---- what R says is proved
+
+  @Test
+  void anRThatIsNotProvedIsGivenToNobody() {
+    proof = new TestProof(OptionalLong.empty(), OptionalLong.empty(), "R is no child of Rserve");
+    open(WARM_UP);
+    receive(RserveBytes.greeting(), 1000);
+    assertOpeningQuestion();
+
+    receive(RserveBytes.processId(4711), 1000);
+
+    assertFailed("R is no child of Rserve");
+    assertThat(channel.outboundMessages()).isEmpty();
+    assertThat(others).hasValue(0);
+  }
+
+  @Test
+  void aSessionHasItsUserUntilNothingIsLeftOfIt() {
+    greetOfUser();
+
+    receive(RserveBytes.processId(4711, DIRECTORY), 1000);
+
+    assertThat(session.getNow().processId()).isEqualTo(4711);
+    assertThat(users.isTaken(USER)).isTrue();
+    channel.close();
+    await().atMost(Processes.REAPED_WITHIN).until(() -> !users.isTaken(USER));
+  }
+
+  @Test
+  void aSessionWhoseOpeningFailsLeavesItsUserToo() {
+    greetOfUser();
+
+    receive(RserveBytes.processId(4711, "/"), 1000);
+
+    assertFailed("R has no work directory of its own: Rserve can't make one in " + shared.get());
+    await().atMost(Processes.REAPED_WITHIN).until(() -> !users.isTaken(USER));
+  }
+
+  /** One that was made for another user, or for no user. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "/",
+        "/rserve/sessions",
+        "/rserve/sessions/conn4711",
+        "/rserve/sessions/Rtmpabcdef",
+        "/rserve/sessions/Rtmpabcdef.1880100008.1880100008"
+      })
+  void anRThatDoesNotWorkInItsUsersDirectoryIsRefused(String directory) {
+    greetOfUser();
+
+    receive(RserveBytes.processId(4711, directory), 1000);
+
+    assertFailed("R has no work directory of its own: Rserve can't make one in " + shared.get());
+  }
+
+  @Test
+  void whereTheUserIsInUseTheSessionIsClosedAndAnotherIsOpened() {
+    users.take(USER);
+    greetOfUser();
+
+    receive(RserveBytes.processId(4711, DIRECTORY), 1000);
+
+    assertThat(channel.isOpen()).isFalse();
+    assertThat(others).hasValue(1);
+    assertThat(session.isDone()).as("the other one decides").isFalse();
+    assertThat(users.isTaken(USER)).as("it stays with the one that has it").isTrue();
+  }
+
+  @Test
+  void withUsersTheQuickQuestionMakesTheUsersDirectoryTheWorkDirectory() {
+    choice.safeAnswered(true);
+    openOfUser();
+
+    assertQuestion("setwd(");
+    receive(RserveBytes.greeting(), 1000);
+    receive(RserveBytes.processId(4711, DIRECTORY), 1000);
+
+    assertThat(session.getNow().processId()).isEqualTo(4711);
+    assertThat(choice.isQuick()).isTrue();
+  }
+
+  @Test
+  void aRangeOfWhichAllUsersAreInUseFailsAfterSoManyTries(@TempDir Path directory) {
+    List<EmbeddedChannel> channels = new ArrayList<>();
+    MockTicker ticker = Ticker.newMockTicker();
+    EmbeddedChannel loop = EmbeddedChannel.builder().ticker(ticker).build();
+    user = OptionalLong.of(USER);
+    SessionUsers few = new SessionUsers(Optional.of(new UserRange(USER - 1, USER + 1)));
+    few.take(USER);
+    RSessionOpener opener =
+        new RSessionOpener(
+            directory.resolve("socket"),
+            () -> {
+              EmbeddedChannel made =
+                  new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
+              channels.add(made);
+              return made;
+            },
+            new OpeningRules(
+                "",
+                Optional.of(SESSIONS),
+                choice,
+                new TestProof(OptionalLong.empty(), user, ""),
+                few,
+                reaper),
+            new NodeHealth());
+
+    Future<RSession> opened = opener.open(loop.eventLoop());
+    for (int i = 0; i < channels.size() && i < 1000; i++) {
+      EmbeddedChannel r = channels.get(i);
+      r.writeInbound(Unpooled.wrappedBuffer(RserveBytes.greeting()));
+      r.writeInbound(Unpooled.wrappedBuffer(RserveBytes.processId(4711, DIRECTORY)));
+      if (i == channels.size() - 1) {
+        ticker.advance(200, TimeUnit.MILLISECONDS); // all users were tried, and it waits
+        loop.runScheduledPendingTasks();
+      }
+    }
+
+    assertThat(opened.cause())
+        .isInstanceOf(OpeningException.class)
+        .hasMessage(
+            "Rserve gave 60 users in turn that other sessions have: RSERVE_UIDS,"
+                + " 1880100006-1880100008, is too small");
+    assertThat(channels).hasSize(60).noneMatch(EmbeddedChannel::isOpen);
+    channels.forEach(EmbeddedChannel::finishAndReleaseAll);
+    loop.finishAndReleaseAll();
+  }
+
+  private void openOfUser() {
+    user = OptionalLong.of(USER);
+    shared = Optional.of(SESSIONS);
+    open("");
+  }
+
+  private void greetOfUser() {
+    openOfUser();
+    receive(RserveBytes.greeting(), 1000);
+    assertOpeningQuestion();
+  }
+
   private void open(String warmUp) {
     channel =
         new EmbeddedChannel(
-            new OpeningHandler(session, warmUp, choice, shared, reaper, System.nanoTime()));
+            new OpeningHandler(session, rules(warmUp), others::incrementAndGet, System.nanoTime()));
+  }
+
+  private OpeningRules rules(String warmUp) {
+    return new OpeningRules(
+        warmUp,
+        shared,
+        choice,
+        proof != null ? proof : new TestProof(OptionalLong.empty(), user, ""),
+        user.isPresent() ? users : new SessionUsers(Optional.empty()),
+        reaper);
   }
 
   private void receive(byte[] bytes, int slice) {

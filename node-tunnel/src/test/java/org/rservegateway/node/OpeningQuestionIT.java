@@ -14,14 +14,17 @@ import org.junit.jupiter.api.io.TempDir;
 /** The question to a real R, where not everything is as it should be. */
 class OpeningQuestionIT {
 
-  private static final String SAFE = OpeningQuestion.safeExpression("mark");
+  private static final String SAFE = OpeningQuestion.safeExpression("mark", false);
 
   @TempDir private Path directory;
 
   @Test
   void quickRSaysWhereItsNewTemporaryDirectoryIs() throws Exception {
     List<String> answer =
-        ask(OpeningQuestion.quickExpression("mark"), "conn", "unlink(tempdir(), recursive = TRUE)");
+        ask(
+            OpeningQuestion.quickExpression("mark", false),
+            "conn",
+            "unlink(tempdir(), recursive = TRUE)");
 
     assertThat(answer).hasSize(1);
     Path temporary = Path.of(answer.get(0));
@@ -32,7 +35,7 @@ class OpeningQuestionIT {
 
   @Test
   void quickRWhoseTemporaryDirectoryIsThereShowsIt() throws Exception {
-    List<String> answer = ask(OpeningQuestion.quickExpression("mark"), "conn", "");
+    List<String> answer = ask(OpeningQuestion.quickExpression("mark", false), "conn", "");
 
     assertThat(answer).hasSize(1);
     assertThat(answer.get(0)).doesNotContain("/conn");

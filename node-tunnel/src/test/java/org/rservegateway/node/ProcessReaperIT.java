@@ -8,8 +8,9 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import java.io.File;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.Socket;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,7 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.testing.FreePorts;
 import org.slf4j.LoggerFactory;
 
 /** What is left of R sessions that are over: nothing. */
@@ -44,7 +44,7 @@ class ProcessReaperIT {
   @BeforeAll
   static void start() throws IOException {
     rserve = new TestRserve(directory);
-    config = TestConfigs.of(directory, rserve.port());
+    config = TestConfigs.of(directory, rserve.socket());
     node = NodeTunnel.start(config, PING_INTERVAL);
   }
 
@@ -148,7 +148,7 @@ class ProcessReaperIT {
     Path file = own.resolve("pid");
     String warmUp =
         "{writeLines(sprintf('%%d', Sys.getpid()), '%s'); while(TRUE){}}".formatted(file);
-    NodeTunnelConfig endless = TestConfigs.of(own, rserve.port(), "", warmUp, 100);
+    NodeTunnelConfig endless = TestConfigs.of(own, rserve.socket(), "", warmUp, 100);
     try (NodeTunnel warm = NodeTunnel.start(endless, PING_INTERVAL)) {
       long process;
       try (TestGateway gateway = new TestGateway(warm.address())) {
@@ -162,12 +162,12 @@ class ProcessReaperIT {
   }
 
   @Test
-  void behindALoginRIsFoundByItsConnection(@TempDir Path own) throws Exception {
+  void behindALoginRIsFoundAsTheNewChildOfRserve(@TempDir Path own) throws Exception {
     Path passwords = Files.writeString(own.resolve("passwords"), "user secret\n");
     String auth = "auth required\nplaintext enable\npwdfile " + passwords;
-    int port = FreePorts.next();
-    try (TestRserve login = new TestRserve(own, port, auth);
-        NodeTunnel loginNode = NodeTunnel.start(TestConfigs.of(own, port), PING_INTERVAL)) {
+    try (TestRserve login = new TestRserve(own, auth);
+        NodeTunnel loginNode =
+            NodeTunnel.start(TestConfigs.of(own, login.socket()), PING_INTERVAL)) {
       Set<Long> processes;
       try (TestGateway gateway = new TestGateway(loginNode.address())) {
         gateway.ready();
@@ -190,7 +190,8 @@ class ProcessReaperIT {
   @Test
   void whereRserveIsGoneItsSessionsAreStillEnded(@TempDir Path own) throws Exception {
     try (TestRserve killed = new TestRserve(own);
-        NodeTunnel orphaned = NodeTunnel.start(TestConfigs.of(own, killed.port()), PING_INTERVAL)) {
+        NodeTunnel orphaned =
+            NodeTunnel.start(TestConfigs.of(own, killed.socket()), PING_INTERVAL)) {
       TunnelMessage.Ready ready;
       try (TestGateway gateway = new TestGateway(orphaned.address())) {
         ready = gateway.ready();
@@ -307,10 +308,8 @@ class ProcessReaperIT {
   @Test
   void whereRserveKeepsItsTemporaryDirectoryThatIsSharedAndStays(@TempDir Path own)
       throws Exception {
-    int port = FreePorts.next();
-    try (TestRserve sharing =
-            new TestRserve(own, port, text -> text.replaceAll("(?m)^eval .*", ""));
-        NodeTunnel beside = NodeTunnel.start(TestConfigs.of(own, port), PING_INTERVAL);
+    try (TestRserve sharing = new TestRserve(own, "eval dir.create(tempdir())");
+        NodeTunnel beside = NodeTunnel.start(TestConfigs.of(own, sharing.socket()), PING_INTERVAL);
         TestGateway gateway = new TestGateway(beside.address())) {
       gateway.ready();
       Path work = Path.of(gateway.evalText("getwd()"));
@@ -346,7 +345,7 @@ class ProcessReaperIT {
     Path live = directoryOf(work, "conn" + ProcessHandle.current().pid(), Duration.ofHours(1));
     Path another = directoryOf(work, "connection", Duration.ofHours(1));
     NodeTunnelConfig sweeping =
-        TestConfigs.of(rserve.port(), own.resolve("state"), Optional.of(work));
+        TestConfigs.of(rserve.socket(), own.resolve("state"), Optional.of(work));
 
     try (NodeTunnel sweeper = NodeTunnel.start(sweeping, PING_INTERVAL)) {
       await().atMost(TestGateway.PATIENCE).until(() -> !Files.exists(old));
@@ -417,7 +416,7 @@ class ProcessReaperIT {
 
   @Test
   void aNodeTunnelThatIsClosedHasEndedItsSessions(@TempDir Path own) throws Exception {
-    NodeTunnelConfig settings = TestConfigs.of(own, rserve.port());
+    NodeTunnelConfig settings = TestConfigs.of(own, rserve.socket());
     NodeTunnel closing = NodeTunnel.start(settings, PING_INTERVAL);
     try (TestGateway gateway = new TestGateway(closing.address())) {
       TunnelMessage.Ready ready = gateway.ready();
@@ -433,7 +432,7 @@ class ProcessReaperIT {
 
   @Test
   void aNodeTunnelThatIsToldToEndHasEndedItsSessionsBefore(@TempDir Path own) throws Exception {
-    try (NodeTunnelProcess process = new NodeTunnelProcess(own, rserve.port());
+    try (NodeTunnelProcess process = new NodeTunnelProcess(own, rserve.socket());
         TestGateway gateway = new TestGateway(process.address())) {
       TunnelMessage.Ready ready = gateway.ready();
       gateway.eval("1+1");
@@ -452,10 +451,10 @@ class ProcessReaperIT {
     long left;
     long descendant;
     Path state;
-    try (Socket stranger = new Socket(InetAddress.getLoopbackAddress(), rserve.port());
-        NodeTunnelProcess process = new NodeTunnelProcess(own, rserve.port());
+    try (SocketChannel stranger = SocketChannel.open(UnixDomainSocketAddress.of(rserve.socket()));
+        NodeTunnelProcess process = new NodeTunnelProcess(own, rserve.socket());
         TestGateway gateway = new TestGateway(process.address())) {
-      stranger.getInputStream().readNBytes(32);
+      Channels.newInputStream(stranger).readNBytes(32);
       Set<Long> strangers = rserve.sessionIds();
       left = gateway.ready().processId();
       strangers.remove(left);
@@ -468,7 +467,7 @@ class ProcessReaperIT {
       process.kill();
 
       assertThat(Processes.lives(left)).isTrue();
-      NodeTunnelConfig next = TestConfigs.of(rserve.port(), state, Optional.empty());
+      NodeTunnelConfig next = TestConfigs.of(rserve.socket(), state, Optional.empty());
       try (NodeTunnel second = NodeTunnel.start(next, PING_INTERVAL)) {
         Processes.awaitGone(left);
         Processes.awaitGone(descendant);

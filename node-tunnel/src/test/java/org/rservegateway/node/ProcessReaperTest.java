@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -101,7 +102,10 @@ class ProcessReaperTest {
     try (ProcessReaper reaper = recover()) {
       WatchedSession session =
           reaper.watch(
-              new OpeningQuestion.Answer(stat.id(), "", ""), "mark", System.nanoTime() - HOUR);
+              new OpeningQuestion.Answer(stat.id(), "", ""),
+              OptionalLong.empty(),
+              "mark",
+              System.nanoTime() - HOUR);
       await().atMost(SOON).until(() -> Files.readString(file).contains("open " + stat.id()));
       assertThat(process.isAlive()).isTrue();
 
@@ -121,7 +125,7 @@ class ProcessReaperTest {
     try (ProcessReaper reaper = recover()) {
       OpeningQuestion.Answer answer = new OpeningQuestion.Answer(stat.id(), "", "");
 
-      reaper.watch(answer, "mark", System.nanoTime() - HOUR).ended();
+      reaper.watch(answer, OptionalLong.empty(), "mark", System.nanoTime() - HOUR).ended();
 
       await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
     }
@@ -145,7 +149,7 @@ class ProcessReaperTest {
   @Test
   void theNodeTunnelNeverEndsItselfNorWhoStartedIt() {
     ProcessHandle we = ProcessHandle.current();
-    RProcess session = new RProcess(2, 0, 0, "", "", "");
+    RProcess session = new RProcess(2, 0, 0, "", "", "", OptionalLong.empty());
 
     for (Optional<ProcessHandle> at = Optional.of(we); at.isPresent(); at = at.get().parent()) {
       ProcessStat ancestor = Processes.TABLE.find(at.get().pid()).orElseThrow();
@@ -164,7 +168,8 @@ class ProcessReaperTest {
         Files.createDirectory(
             directory.resolve("state"),
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    RProcess noted = new RProcess(process.pid(), startTicks, parent, "mark", work, "");
+    RProcess noted =
+        new RProcess(process.pid(), startTicks, parent, "mark", work, "", OptionalLong.empty());
     String bootId = boot.isPresent() ? boot.get() : Processes.TABLE.bootId();
     return Files.writeString(
         state.resolve("sessions"),
@@ -173,11 +178,12 @@ class ProcessReaperTest {
 
   private ProcessReaper recover() throws IOException {
     ProcessReaper reaper =
-        new ProcessReaper(
-            "r1",
-            6311,
+        TestConfigs.reaper(
             Processes.TABLE,
-            new SessionJournal(directory.resolve("state"), Processes.TABLE.bootId()),
+            new SessionUsers(Optional.empty()),
+            directory,
+            Optional.of(directory),
+            Processes.TABLE.bootId(),
             health);
     reaper.recover();
     return reaper;

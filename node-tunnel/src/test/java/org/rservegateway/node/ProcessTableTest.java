@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -69,7 +70,7 @@ class ProcessTableTest {
     ProcessTable table = new ProcessTable(root);
     EndedSession session =
         new EndedSession(
-            new RProcess(10, 100, 5, "mine", "/rserve/conn10", ""),
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10", "", OptionalLong.empty()),
             Ending.of(EndReason.GATEWAY),
             0);
 
@@ -87,7 +88,7 @@ class ProcessTableTest {
     process(22, 1, 200, "", false, "", "/rserve/conn10");
     EndedSession session =
         new EndedSession(
-            new RProcess(10, 100, 5, "mine", "/rserve/conn10", ""),
+            new RProcess(10, 100, 5, "mine", "/rserve/conn10", "", OptionalLong.empty()),
             Ending.of(EndReason.GATEWAY),
             0);
 
@@ -108,22 +109,6 @@ class ProcessTableTest {
     assertThat(table.residentBytes(11)).isZero();
     assertThat(table.residentBytes(12)).isZero();
     assertThat(Processes.TABLE.residentBytes(ProcessHandle.current().pid())).isPositive();
-  }
-
-  @Test
-  void theOtherEndOfAConnectionIsFound() {
-    List<String> connections =
-        List.of(
-            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid",
-            "   0: 0100007F:18A7 00000000:0000 0A 0:0 00:0 0 0 0 100 1 x",
-            "   1: 0100007F:D431 0100007F:18A7 01 0:0 00:0 0 0 0 200 1 x",
-            "   2: 0100007F:18A7 0100007F:D431 01 0:0 00:0 0 0 0 300 1 x",
-            "   3: 0000000000000000FFFF00000100007F:18A7"
-                + " 0000000000000000FFFF00000100007F:D432 01 0:0 00:0 0 0 0 400 1 x");
-
-    assertThat(ConnectionOwner.inode(connections, 6311, 54321)).hasValue(300);
-    assertThat(ConnectionOwner.inode(connections, 6311, 54322)).hasValue(400);
-    assertThat(ConnectionOwner.inode(connections, 6311, 54323)).isEmpty();
   }
 
   private void process(long id, long parent, long start, String children, boolean tells)

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -14,7 +15,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SessionJournalTest {
 
-  private static final RProcess R = new RProcess(4711, 42, 4700, "mark", "", "");
+  private static final RProcess R =
+      new RProcess(4711, 42, 4700, "mark", "", "", OptionalLong.empty());
 
   @TempDir private Path parent;
 
@@ -33,8 +35,8 @@ class SessionJournalTest {
     Path directory = parent.resolve("state");
     try (SessionJournal first = new SessionJournal(directory, "boot")) {
       first.write(R);
-      first.write(new RProcess(4712, 43, 4700, "mark", "", ""));
-      first.delete(new RProcess(4712, 43, 4700, "mark", "", ""));
+      first.write(new RProcess(4712, 43, 4700, "mark", "", "", OptionalLong.empty()));
+      first.delete(new RProcess(4712, 43, 4700, "mark", "", "", OptionalLong.empty()));
     }
 
     try (SessionJournal sameBoot = new SessionJournal(directory, "boot")) {
@@ -61,11 +63,12 @@ class SessionJournalTest {
       assertThat(file).hasContent("boot boot");
 
       journal.flush();
-      assertThat(file).hasContent("boot boot\nopen 4711 42 4700 mark -");
+      assertThat(file).hasContent("boot boot\nopen 4711 42 4700 - mark -");
 
       journal.delete(R);
       journal.flush();
-      assertThat(file).hasContent("boot boot\nopen 4711 42 4700 mark -\ngone 4711 42 4700 mark -");
+      assertThat(file)
+          .hasContent("boot boot\nopen 4711 42 4700 - mark -\ngone 4711 42 4700 - mark -");
     }
   }
 
@@ -74,10 +77,10 @@ class SessionJournalTest {
       strings = {
         "",
         "junk",
-        "boot boot\nopen 4711 42 4700 mark -", // not complete
-        "boot boot\nopen 4711 42 4700 mark -\ngone 4711 42 4700 mark -\n",
+        "boot boot\nopen 4711 42 4700 - mark -", // not complete
+        "boot boot\nopen 4711 42 4700 - mark -\ngone 4711 42 4700 - mark -\n",
         "open 1 2\n\n\0\0\0\nopen x 42 4700 mark -\n",
-        "boot boot\n open 4711 42 4700 mark -\n"
+        "boot boot\n open 4711 42 4700 - mark -\n"
       })
   void linesThatSayNothingArePassedOver(String text) throws IOException {
     Path directory = parent.resolve("state");
@@ -98,12 +101,13 @@ class SessionJournalTest {
       journal.write(R);
       for (int id = 5000; id < 25000; id++) {
         RProcess passing =
-            new RProcess(id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id, "");
+            new RProcess(
+                id, 43, 4700, "0123456789abcdef", "/tmp/Rserv/conn" + id, "", OptionalLong.empty());
         journal.write(passing);
         journal.delete(passing);
         journal.flush();
       }
-      journal.delete(new RProcess(4999, 1, 1, "", "", ""));
+      journal.delete(new RProcess(4999, 1, 1, "", "", "", OptionalLong.empty()));
       journal.flush();
 
       assertThat(Files.size(directory.resolve("sessions"))).isLessThan(1_100_000);

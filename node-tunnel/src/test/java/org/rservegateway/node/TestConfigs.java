@@ -1,14 +1,18 @@
 package org.rservegateway.node;
 
+import io.netty.channel.Channel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.rservegateway.common.tls.TlsFiles;
 
-/** Settings of node-tunnels that listen on any free port. */
+/** Settings of node-tunnels that listen on any free port, and what stands for an Rserve's proof. */
 final class TestConfigs {
 
   private TestConfigs() {}
@@ -17,38 +21,43 @@ final class TestConfigs {
 
   /** With a state directory that no other node-tunnel has. */
   static NodeTunnelConfig of(
-      Path directory, int rservePort, String token, String warmUp, int maxTunnels) {
+      Path directory, Path rserveSocket, String token, String warmUp, int maxTunnels) {
+    return new NodeTunnelConfig(
+        "r1",
+        "127.0.0.1",
+        0,
+        rserveSocket,
+        token,
+        warmUp,
+        maxTunnels,
+        Duration.ZERO,
+        newState(directory),
+        Optional.empty(),
+        Optional.empty(),
+        List.of(),
+        Optional.empty(),
+        NO_TLS);
+  }
+
+  private static Path newState(Path directory) {
     try {
-      Path state = Files.createTempDirectory(directory, "state");
-      return new NodeTunnelConfig(
-          "r1",
-          "127.0.0.1",
-          0,
-          rservePort,
-          token,
-          warmUp,
-          maxTunnels,
-          Duration.ZERO,
-          state,
-          Optional.empty(),
-          Optional.empty(),
-          NO_TLS);
+      return Files.createTempDirectory(directory, "state");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
-  static NodeTunnelConfig of(Path directory, int rservePort) {
-    return of(directory, rservePort, "", "", 100);
+  static NodeTunnelConfig of(Path directory, Path rserveSocket) {
+    return of(directory, rserveSocket, "", "", 100);
   }
 
   /** With these directories. */
-  static NodeTunnelConfig of(int rservePort, Path state, Optional<Path> work) {
+  static NodeTunnelConfig of(Path rserveSocket, Path state, Optional<Path> work) {
     return new NodeTunnelConfig(
         "r1",
         "127.0.0.1",
         0,
-        rservePort,
+        rserveSocket,
         "",
         "",
         100,
@@ -56,35 +65,130 @@ final class TestConfigs {
         state,
         work,
         Optional.empty(),
+        List.of(),
+        Optional.empty(),
         NO_TLS);
   }
 
-  /** That lets sessions go on for so long when it stops. */
-  static NodeTunnelConfig draining(Path directory, int rservePort, Duration drain)
-      throws IOException {
-    Path state = Files.createTempDirectory(directory, "state");
+  /** Whose sessions have users of their own. */
+  static NodeTunnelConfig ofUsers(
+      Path rserveSocket, Path state, Path work, UserRange users, List<Path> shared) {
     return new NodeTunnelConfig(
         "r1",
         "127.0.0.1",
         0,
-        rservePort,
+        rserveSocket,
         "",
         "",
         100,
-        drain,
+        Duration.ZERO,
         state,
-        Optional.empty(),
+        Optional.of(work),
+        Optional.of(users),
+        shared,
         Optional.empty(),
         NO_TLS);
   }
 
+  /** That lets sessions go on for so long when it stops. */
+  static NodeTunnelConfig draining(Path directory, Path rserveSocket, Duration drain) {
+    return new NodeTunnelConfig(
+        "r1",
+        "127.0.0.1",
+        0,
+        rserveSocket,
+        "",
+        "",
+        100,
+        drain,
+        newState(directory),
+        Optional.empty(),
+        Optional.empty(),
+        List.of(),
+        Optional.empty(),
+        NO_TLS);
+  }
+
+  /** A path at which nobody listens, in a directory that is safe. */
+  static Path socketOfNobody(Path directory) {
+    try {
+      Path own = directory.resolve("nobody");
+      if (!Files.exists(own)) {
+        Files.createDirectory(
+            own,
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      }
+      return own.resolve("rserve");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /** A reaper that sees no process at all. */
   static ProcessReaper blindReaper(Path directory, NodeHealth health) {
+    ProcessTable table = new ProcessTable(directory.resolve("no-processes"));
+    return reaper(
+        table,
+        new SessionUsers(Optional.empty()),
+        directory,
+        Optional.empty(),
+        "this boot",
+        health);
+  }
+
+  /**
+   * A reaper whose state is below {@code directory}, and that has no shared directories.
+   *
+   * @param work in which sessions have theirs
+   */
+  static ProcessReaper reaper(
+      ProcessTable table,
+      SessionUsers users,
+      Path directory,
+      Optional<Path> work,
+      String bootId,
+      NodeHealth health) {
     return new ProcessReaper(
         "r1",
-        6311,
-        new ProcessTable(directory.resolve("no-processes")),
-        new SessionJournal(directory.resolve("state"), "this boot"),
+        table,
+        users,
+        new SessionDirectories(table, users, work, List.of()),
+        new SessionJournal(directory.resolve("state"), bootId),
         health);
+  }
+
+  /** Where R is believed whatever process id it says, and no session has a user of its own. */
+  static OpeningRules rules(String warmUp, QuestionChoice choice, ProcessReaper reaper) {
+    return new OpeningRules(
+        warmUp,
+        Optional.empty(),
+        choice,
+        new TestProof(OptionalLong.empty(), OptionalLong.empty(), ""),
+        new SessionUsers(Optional.empty()),
+        reaper);
+  }
+
+  /**
+   * What a test says in the kernel's place.
+   *
+   * @param listener the process that listens; empty if the kernel names none
+   * @param user of every session; empty if it has none of its own
+   * @param refusal why no session is proved; empty if all are
+   */
+  record TestProof(OptionalLong listener, OptionalLong user, String refusal)
+      implements SessionProof {
+
+    @Override
+    public long listener(Channel connection) throws OpeningException {
+      return listener.orElseThrow(() -> new OpeningException("nobody is seen to listen"));
+    }
+
+    @Override
+    public OptionalLong prove(Channel connection, long processId) throws OpeningException {
+      if (!refusal.isEmpty()) {
+        throw new OpeningException(refusal);
+      }
+      return user;
+    }
   }
 }

@@ -1,23 +1,28 @@
 package org.rservegateway.node;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.Socket;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
-import org.rservegateway.wire.testing.FreePorts;
 
-/** A real Rserve with the project's own configuration, on a port of its own. */
+/** A real Rserve, as the project starts it, with a directory of its own. */
 final class TestRserve implements AutoCloseable {
 
   private static final int END_SECONDS = 5;
+  private static final int GREETING_BYTES = 32;
+  private static final Path RUN = Path.of("../config/rserve/run").toAbsolutePath().normalize();
 
   /** Where Debian's releases keep the program. */
   private static final List<Path> PROGRAMS =
@@ -25,50 +30,45 @@ final class TestRserve implements AutoCloseable {
           .map(library -> Path.of(library, "Rserve/libs/Rserve"))
           .toList();
 
-  private final int port;
-  private final Path work;
+  private final Path directory;
+  private final Path sessions;
   private final Process process;
 
-  /** Starts it and waits until it listens. */
+  /** Starts one whose sessions run as its own user, and waits until it listens. */
   TestRserve(Path directory) throws IOException {
-    this(directory, FreePorts.next(), "auth disable");
+    this(directory, "");
   }
 
   /**
-   * Starts it and waits until it listens.
+   * Starts one whose sessions run as its own user, and waits until it listens.
    *
-   * @param auth the lines that stand where the project's configuration has {@code auth disable}
+   * @param lines of its configuration, behind the project's own, which they override
    */
-  TestRserve(Path directory, int port, String auth) throws IOException {
-    this(directory, port, text -> text.replace("auth disable", auth));
+  TestRserve(Path directory, String lines) throws IOException {
+    this(directory, Map.of("RSERVE_LINES", lines), "work");
   }
 
-  /**
-   * Starts it and waits until it listens.
-   *
-   * @param change of the project's configuration
-   */
-  TestRserve(Path directory, int port, UnaryOperator<String> change) throws IOException {
-    this.port = port;
-    Path config = directory.resolve("rserve.conf");
-    work = Files.createDirectories(directory.resolve("work"));
-    Files.writeString(
-        config,
-        change.apply(
-            Files.readString(Path.of("../config/rserve.conf"))
-                .replace("@RSERVE_PORT@", String.valueOf(port))
-                .replace("@WORK_DIR@", work.toString())));
-    String program =
+  private TestRserve(Path directory, Map<String, String> settings, String sessions)
+      throws IOException {
+    this.directory = directory;
+    this.sessions = files(directory).resolve(sessions);
+    Map<String, String> environment = new HashMap<>(settings);
+    environment.put("RSERVE_RUN_DIR", runDirectory(directory).toString());
+    environment.put("RSERVE_FILES_DIR", files(directory).toString());
+    environment.put(
+        "RSERVE_PROGRAM",
         PROGRAMS.stream()
             .filter(Files::isExecutable)
             .map(Path::toString)
             .findFirst()
-            .orElse("Rserve");
-    process =
-        new ProcessBuilder("R", "CMD", program, "--no-save", "--RS-conf", config.toString())
+            .orElse("Rserve"));
+    ProcessBuilder builder =
+        new ProcessBuilder(RUN.toString())
             .redirectErrorStream(true)
-            .redirectOutput(directory.resolve("rserve.log").toFile())
-            .start();
+            .redirectOutput(
+                ProcessBuilder.Redirect.appendTo(directory.resolve("rserve.log").toFile()));
+    builder.environment().putAll(environment);
+    process = builder.start();
     try {
       Awaitility.await("Rserve listens").atMost(TestGateway.PATIENCE).until(this::listens);
     } catch (RuntimeException e) {
@@ -77,36 +77,90 @@ final class TestRserve implements AutoCloseable {
     }
   }
 
+  /**
+   * Starts one whose sessions have users of their own, and waits until it listens. Needs root, and
+   * a directory that is not below {@code /tmp}.
+   *
+   * @param settings further ones of {@code config/rserve/run}
+   */
+  static TestRserve ofUsers(Path directory, UserRange users, Map<String, String> settings)
+      throws IOException {
+    Map<String, String> all = new HashMap<>(settings);
+    all.put("RSERVE_UIDS", users.toString());
+    all.put("RSERVE_ENCLOSE", "yes");
+    all.put("RSERVE_NETWORK", "none");
+    return new TestRserve(directory, all, "sessions");
+  }
+
+  /** Where one of this directory will listen; what it is in is made. */
+  static Path socketIn(Path directory) throws IOException {
+    return Files.createDirectories(
+            runDirectory(directory).resolve("socket"),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")))
+        .resolve("rserve");
+  }
+
+  private static Path runDirectory(Path directory) {
+    return directory.resolve("run");
+  }
+
+  private static Path files(Path directory) {
+    return directory.resolve("files");
+  }
+
   private boolean listens() {
-    try (Socket probe = new Socket(InetAddress.getLoopbackAddress(), port)) {
-      return probe.isConnected();
+    try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+      // All of the greeting: an R whose connection is closed before removes Rserve's own files.
+      return probe.connect(UnixDomainSocketAddress.of(socket()))
+          && Channels.newInputStream(probe).readNBytes(GREETING_BYTES).length == GREETING_BYTES;
     } catch (IOException e) {
       return false;
     }
   }
 
-  int port() {
-    return port;
+  /** Where it listens. */
+  Path socket() {
+    return runDirectory().resolve("socket/rserve");
+  }
+
+  /** Where it has its configuration and its home. */
+  Path runDirectory() {
+    return runDirectory(directory);
+  }
+
+  /** Where its sessions write. */
+  Path files() {
+    return files(directory);
+  }
+
+  long processId() {
+    return process.pid();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   /** Whether it has forked the process with this id, and that lives. */
   boolean hasSession(long processId) {
-    return process.children().anyMatch(child -> child.pid() == processId && child.isAlive());
+    return sessionIds().contains(processId);
   }
 
   /** The R processes that it has forked and that live. */
   long sessions() {
-    return process.children().count();
+    return sessionIds().size();
   }
 
   /** The ids of the R processes that it has forked and that live. */
   Set<Long> sessionIds() {
-    return process.children().map(ProcessHandle::pid).collect(Collectors.toSet());
+    return Processes.TABLE.childrenOf(process.pid()).stream()
+        .map(ProcessStat::id)
+        .collect(Collectors.toSet());
   }
 
   /** Where each of its R processes has a directory. */
   Path work() {
-    return work;
+    return sessions;
   }
 
   /** SIGKILL, to itself and not to its R processes. */

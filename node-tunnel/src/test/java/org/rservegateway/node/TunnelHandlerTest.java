@@ -18,7 +18,6 @@ import io.netty.handler.timeout.IdleStateEvent;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,17 +38,15 @@ class TunnelHandlerTest {
     reaper = TestConfigs.blindReaper(directory, health);
     RSessionOpener opener =
         new RSessionOpener(
-            6311,
-            "",
-            Optional.empty(),
+            directory.resolve("socket"),
             () -> {
               EmbeddedChannel channel =
                   new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
               rChannels.add(channel);
               return channel;
             },
-            health,
-            reaper);
+            TestConfigs.rules("", new QuestionChoice(), reaper),
+            health);
     NodeTunnelEnd end = new NodeTunnelEnd(tunnel, "r1", opener, health);
     tunnel.pipeline().addLast(new TunnelHandler(end, health, new Refusals(health.meters())));
   }

@@ -21,7 +21,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -54,8 +53,12 @@ class TunnelPipelineFuzzTest {
   @BeforeAll
   static void start() throws IOException {
     new HttpResponseEncoder(); // it has buffers that stay for ever
-    access = new NodeAccess(TestConfigs.of(directory, 6311, TOKEN, "", 100));
+    access = new NodeAccess(config());
     reaper = TestConfigs.blindReaper(directory, new NodeHealth());
+  }
+
+  private static NodeTunnelConfig config() {
+    return TestConfigs.of(directory, directory.resolve("socket"), TOKEN, "", 100);
   }
 
   @AfterAll
@@ -107,24 +110,22 @@ class TunnelPipelineFuzzTest {
       knowsToken = data.consumeBoolean();
       RSessionOpener opener =
           new RSessionOpener(
-              6311,
-              "",
-              Optional.empty(),
+              CONFIG.rserveSocket(),
               () -> {
                 EmbeddedChannel r =
                     new EmbeddedChannel(DefaultChannelId.newInstance(), false, false);
                 rChannels.add(r);
                 return r;
               },
-              health,
-              reaper);
+              TestConfigs.rules("", new QuestionChoice(), reaper),
+              health);
       MetricsPage metrics = new MetricsPage(health.meters(), reaper);
       metrics.text().join(); // it is fresh for a second, so that no other thread takes part
       new TunnelPipeline(CONFIG, access, opener, health, metrics, Duration.ofSeconds(15))
           .build(channel);
     }
 
-    private static final NodeTunnelConfig CONFIG = TestConfigs.of(directory, 6311, TOKEN, "", 100);
+    private static final NodeTunnelConfig CONFIG = config();
 
     void step() {
       switch (data.consumeInt(0, 11)) {

@@ -28,7 +28,6 @@ final class TestNode implements AutoCloseable {
   private final String rserveLines;
   private final Map<String, String> settings;
   private final Surroundings surroundings;
-  private final int rservePort = FreePorts.next();
   private final int tunnelPort = FreePorts.next();
   private ManagedProcess rserve;
   private ManagedProcess nodeTunnel;
@@ -59,21 +58,17 @@ final class TestNode implements AutoCloseable {
   }
 
   void startRserve() throws IOException {
-    Path config = directory.resolve("rserve.conf");
-    Path work = Files.createDirectories(directory.resolve("work"));
-    Files.writeString(
-        config,
-        Files.readString(TestCluster.ROOT.resolve("config/rserve.conf"))
-                .replace("@RSERVE_PORT@", String.valueOf(rservePort))
-                .replace("@WORK_DIR@", work.toString())
-            + rserveLines);
     rserve =
         ManagedProcess.start(
             directory.resolve("rserve.log"),
-            Map.of(),
+            Map.of(
+                "RSERVE_RUN_DIR", directory.resolve("rserve").toString(),
+                "RSERVE_FILES_DIR", directory.resolve("files").toString(),
+                "RSERVE_PROGRAM", program(),
+                "RSERVE_LINES", rserveLines),
             surroundings.command(
                 Surroundings.RSERVE + name,
-                List.of("R", "CMD", program(), "--no-save", "--RS-conf", config.toString())));
+                List.of(TestCluster.ROOT.resolve("config/rserve/run").toString())));
   }
 
   private static String program() {
@@ -103,9 +98,9 @@ final class TestNode implements AutoCloseable {
     Map<String, String> environment = new HashMap<>();
     environment.put("NODE_NAME", name);
     environment.put("NODE_TUNNEL_PORT", String.valueOf(tunnelPort));
-    environment.put("RSERVE_PORT", String.valueOf(rservePort));
+    environment.put("RSERVE_SOCKET", directory.resolve("rserve/socket/rserve").toString());
     environment.put("NODE_TUNNEL_STATE_DIR", directory.resolve("tunnel").toString());
-    environment.put("RSERVE_WORK_DIR", directory.resolve("work").toString());
+    environment.put("RSERVE_WORK_DIR", workDirectory().toString());
     if (!settings.containsKey("NODE_TUNNEL_TOKEN_FILE")) {
       environment.put("TUNNEL_TOKEN", token);
     }
@@ -120,10 +115,6 @@ final class TestNode implements AutoCloseable {
   /** As nginx's renderer wants it. */
   String address() {
     return name + "=127.0.0.1:" + tunnelPort;
-  }
-
-  int rservePort() {
-    return rservePort;
   }
 
   int tunnelPort() {
@@ -145,7 +136,7 @@ final class TestNode implements AutoCloseable {
 
   /** Where the R sessions' own work directories are. */
   Path workDirectory() {
-    return directory.resolve("work");
+    return directory.resolve("files/work");
   }
 
   @Override

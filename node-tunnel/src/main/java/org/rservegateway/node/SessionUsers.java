@@ -1,0 +1,44 @@
+package org.rservegateway.node;
+
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Which of the users in the {@link UserRange} belong to an R session. A user is taken when its
+ * session is opened, and is free again when no process and no file of the session is left. Safe for
+ * all threads; bounded by the range.
+ */
+final class SessionUsers {
+
+  private final Optional<UserRange> range;
+  private final Set<Long> taken = ConcurrentHashMap.newKeySet();
+
+  /**
+   * Users of which none is taken.
+   *
+   * @param range empty if all R sessions run as Rserve's own user
+   */
+  SessionUsers(Optional<UserRange> range) {
+    this.range = range;
+  }
+
+  Optional<UserRange> range() {
+    return range;
+  }
+
+  /** Takes a user for a session; false if another session has it. */
+  boolean take(long user) {
+    return taken.add(user);
+  }
+
+  /** Nothing is left of the session that had this user. */
+  void release(OptionalLong user) {
+    user.ifPresent(taken::remove);
+  }
+
+  boolean isTaken(long user) {
+    return taken.contains(user);
+  }
+}
