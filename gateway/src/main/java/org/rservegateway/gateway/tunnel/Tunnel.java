@@ -192,8 +192,7 @@ public final class Tunnel {
   /**
    * Writes bytes toward R; {@link #flush} sends them.
    *
-   * @param bytes at most {@link org.rservegateway.wire.TunnelProtocol#MAX_DATA_BYTES}; this method
-   *     owns them
+   * @param bytes any number; this method owns them
    */
   public void write(ByteBuf bytes) {
     channel.write(new BinaryWebSocketFrame(bytes), channel.voidPromise());

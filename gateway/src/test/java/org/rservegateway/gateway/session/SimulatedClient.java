@@ -6,6 +6,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.Set;
+import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.gateway.client.ClientHandler;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.RSessionListener;
@@ -36,7 +37,7 @@ final class SimulatedClient {
     transcript = new Transcript(inOrder);
     cluster.owns(channel);
     session = new ClientSession(channel, cluster.sessions());
-    channel.pipeline().addLast(new ClientHandler(session));
+    channel.pipeline().addLast(WholeHeaders.behindGreeting(), new ClientHandler(session));
     session.connected();
   }
 
