@@ -18,6 +18,7 @@ import java.util.stream.Collectors;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.gateway.node.NodeDirectory;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.gateway.tunnel.TunnelObserver;
 import org.rservegateway.wire.QapGreeting;
@@ -129,14 +130,17 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     }
   }
 
-  /** Gives back a tunnel that was assigned and not used. */
-  public void giveBack(Tunnel tunnel) {
+  /** Gives back a lease that was assigned and not used; one that was used stays so. */
+  public void giveBack(Lease lease) {
+    if (!lease.spend()) {
+      return;
+    }
     change(
         () -> {
-          // Else its R session is gone meanwhile, and it comes back by itself with the next one.
-          if (tunnel.state() instanceof Tunnel.Ready state) {
-            pool.announce(tunnel, state.rSession().session());
-            idleAgain(tunnel);
+          // Else its R session is gone meanwhile, and the tunnel comes back by itself with the
+          // next one, or has done so and serves somebody else.
+          if (lease.isGood()) {
+            idleAgain(lease.tunnel());
           }
         });
   }
@@ -321,14 +325,14 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   }
 
   @Override
-  public void closed(Tunnel tunnel, boolean wasReady, String reason) {
+  public void closed(Tunnel tunnel, boolean nodeAnswers, String reason) {
     change(
         () -> {
           Node node = tunnel.node();
           boolean unexpected = pool.isMember(tunnel) && !closed;
           release(tunnel);
           pool.remove(tunnel);
-          if (unexpected && !wasReady) {
+          if (unexpected && !nodeAnswers) {
             boolean news = !node.isFailing();
             node.failed(reason, nanoTime.getAsLong());
             if (news) {
@@ -472,10 +476,10 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     for (Iterator<Applicant> waiting = queue.iterator(); waiting.hasNext(); ) {
       Applicant applicant = waiting.next();
       List<String> only = applicant.nodes();
-      Tunnel tunnel = borrowFromLeastLoaded(only);
-      if (tunnel != null) {
+      Lease lease = borrowFromLeastLoaded(only);
+      if (lease != null) {
         waiting.remove();
-        consequences.add(() -> applicant.assigned(tunnel));
+        consequences.add(() -> applicant.assigned(lease));
       } else if (only.isEmpty()) {
         return; // nothing is free at all
       }
@@ -493,7 +497,7 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
         });
   }
 
-  private Tunnel borrowFromLeastLoaded(List<String> only) {
+  private Lease borrowFromLeastLoaded(List<String> only) {
     Node best = null;
     for (Node node : nodes.values()) {
       if (!node.isDraining()
@@ -506,13 +510,13 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     if (best == null) {
       return null;
     }
-    Tunnel tunnel = pool.borrow(best);
-    if (tunnel == null) {
+    Lease lease = pool.borrow(best);
+    if (lease == null) {
       return borrowFromLeastLoaded(
           only); // what seemed ready has just been lost; hasReady is false now
     }
     best.sessionBegan(++sessionsBegun);
-    return tunnel;
+    return lease;
   }
 
   private void openTunnels() {

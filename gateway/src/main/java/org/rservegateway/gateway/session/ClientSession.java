@@ -28,6 +28,7 @@ import org.rservegateway.gateway.session.SessionState.Expired;
 import org.rservegateway.gateway.session.SessionState.Finishing;
 import org.rservegateway.gateway.session.SessionState.Greeted;
 import org.rservegateway.gateway.session.SessionState.Queued;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapCommand;
@@ -530,8 +531,8 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   @Override
-  public void assigned(Tunnel tunnel) {
-    onEventLoop(() -> joinEventLoopOf(tunnel));
+  public void assigned(Lease lease) {
+    onEventLoop(() -> joinEventLoopOf(lease));
   }
 
   private void onEventLoop(Runnable task) {
@@ -543,39 +544,38 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
   }
 
-  private void joinEventLoopOf(Tunnel tunnel) {
+  private void joinEventLoopOf(Lease lease) {
+    EventLoop loop = lease.tunnel().eventLoop();
     if (!waits()) {
-      dispatcher.giveBack(tunnel);
-    } else if (tunnel.eventLoop().inEventLoop()) {
-      bind(tunnel);
+      dispatcher.giveBack(lease);
+    } else if (loop.inEventLoop()) {
+      bind(lease);
     } else {
       moving = true;
       client
           .deregister()
           .addListener(
               deregistered ->
-                  tunnel
-                      .eventLoop()
-                      .register(client)
-                      .addListener(registered -> moved(tunnel, registered)));
+                  loop.register(client).addListener(registered -> moved(lease, registered)));
     }
   }
 
-  private void moved(Tunnel tunnel, Future<?> registered) {
+  private void moved(Lease lease, Future<?> registered) {
     moving = false;
     if (!registered.isSuccess()) {
-      dispatcher.giveBack(tunnel);
+      dispatcher.giveBack(lease);
       failed(registered.cause());
     } else if (!client.isActive() || !waits()) {
-      dispatcher.giveBack(tunnel);
+      dispatcher.giveBack(lease);
       clientGone();
     } else {
-      bind(tunnel);
+      bind(lease);
     }
   }
 
-  private void bind(Tunnel tunnel) {
-    TunnelMessage.Ready rSession = tunnel.serve(this);
+  private void bind(Lease lease) {
+    Tunnel tunnel = lease.tunnel();
+    TunnelMessage.Ready rSession = tunnel.serve(lease, this);
     if (rSession == null) {
       // It was lost on the way here; the tunnel comes back by itself with the next one.
       waitAgain();

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapGreeting;
@@ -132,7 +133,7 @@ class SessionDispatcherTest {
     readyNodes("a");
     Waiting session = take();
     Far far = farOf(session);
-    session.tunnel.serve(session);
+    session.tunnel.serve(session.lease, session);
 
     session.tunnel.end(session, "done");
     far.message();
@@ -146,11 +147,62 @@ class SessionDispatcherTest {
   }
 
   @Test
+  void aLeaseIsNoGoodForTheNextRSession() {
+    readyNodes("a");
+    Waiting slow = take();
+    Far far = farOf(slow);
+    far.ended(false);
+    far.message();
+    far.ready();
+    List<Waiting> others = List.of(take(), take());
+    Waiting other =
+        others.stream().filter(one -> one.tunnel == slow.tunnel).findAny().orElseThrow();
+
+    assertThat(slow.tunnel.serve(slow.lease, slow)).isNull();
+    dispatcher.giveBack(slow.lease);
+
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(2);
+    assertThat(other.tunnel.serve(other.lease, other).session()).isEqualTo(2);
+    assertThat(slow.tunnel.serve(slow.lease, slow)).isNull();
+  }
+
+  @Test
+  void aLeaseThatComesBackAfterTheNextRSessionWasAnnouncedChangesNothing() {
+    readyNodes("a");
+    Waiting slow = take();
+    Far far = farOf(slow);
+    far.ended(false);
+    far.message();
+    far.ready();
+    SessionDispatcher.TunnelCounts before = dispatcher.tunnels().get("a");
+    assertThat(before.inUse()).isZero();
+
+    dispatcher.giveBack(slow.lease);
+
+    assertThat(dispatcher.tunnels().get("a")).isEqualTo(before);
+  }
+
+  @Test
+  void aLeaseIsUsedOrGivenBackOnce() {
+    readyNodes("a");
+    Waiting session = take();
+    assertThat(session.tunnel.serve(session.lease, session)).isNotNull();
+
+    dispatcher.giveBack(session.lease);
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(1);
+
+    Waiting gone = take();
+    dispatcher.giveBack(gone.lease);
+    assertThat(gone.tunnel.serve(gone.lease, gone)).isNull();
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(1);
+  }
+
+  @Test
   void tunnelGivenBackUnusedServesTheNext() {
     readyNodes("a");
     Waiting gone = take();
 
-    dispatcher.giveBack(gone.tunnel);
+    dispatcher.giveBack(gone.lease);
 
     assertThat(dispatcher.tunnels().get("a"))
         .isEqualTo(new SessionDispatcher.TunnelCounts(0, 2, 1));
@@ -222,7 +274,7 @@ class SessionDispatcherTest {
     Waiting one = take();
     Waiting other = take();
     Waiting onA = one.tunnel.node().name().equals("a") ? one : other;
-    onA.tunnel.serve(onA);
+    onA.tunnel.serve(onA.lease, onA);
 
     dispatcher.nodesAre(Set.of("b"));
 
@@ -265,7 +317,7 @@ class SessionDispatcherTest {
       cluster.allReady();
     }
     for (Waiting session : sessions) {
-      dispatcher.giveBack(session.tunnel);
+      dispatcher.giveBack(session.lease);
     }
     assertThat(dispatcher.tunnels().get("a").ready()).isEqualTo(4);
 
@@ -341,6 +393,7 @@ class SessionDispatcherTest {
 
     private final List<String> nodes;
     private Tunnel tunnel;
+    private Lease lease;
 
     Waiting() {
       this(List.of());
@@ -366,9 +419,10 @@ class SessionDispatcherTest {
     }
 
     @Override
-    public void assigned(Tunnel assigned) {
-      assertThat(tunnel).isNull();
-      tunnel = assigned;
+    public void assigned(Lease assigned) {
+      assertThat(lease).isNull();
+      lease = assigned;
+      tunnel = assigned.tunnel();
     }
 
     @Override

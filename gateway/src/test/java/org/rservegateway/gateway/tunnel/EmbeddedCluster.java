@@ -47,6 +47,7 @@ public final class EmbeddedCluster implements AutoCloseable {
   private final List<Far> tunnels = new ArrayList<>();
   private final List<EmbeddedChannel> clients = new ArrayList<>();
   private final MeterRegistry meters = new SimpleMeterRegistry();
+  private final Duration readyTimeout;
   private final SessionDispatcher dispatcher;
   private final SessionContext sessions;
 
@@ -58,13 +59,16 @@ public final class EmbeddedCluster implements AutoCloseable {
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e);
     }
+    readyTimeout = config.tunnel().readyTimeout();
     dispatcher = new SessionDispatcher(() -> config, this::open, nanos::get);
     sessions = SessionContext.of(() -> config, dispatcher, meters, nanos::get);
   }
 
   private Tunnel open(Node node, TunnelObserver observer) {
     EmbeddedChannel channel = new EmbeddedChannel();
-    Tunnel tunnel = new Tunnel(node, channel.eventLoop(), observer, Duration.ofHours(1).toNanos());
+    Tunnel tunnel =
+        new Tunnel(
+            node, channel.eventLoop(), observer, Duration.ofHours(1).toNanos(), readyTimeout);
     channel.pipeline().addLast(new TunnelHandler(tunnel, 3));
     channel.pipeline().fireUserEventTriggered(ClientHandshakeStateEvent.HANDSHAKE_COMPLETE);
     tunnels.add(new Far(tunnel, channel));
@@ -98,6 +102,10 @@ public final class EmbeddedCluster implements AutoCloseable {
   /** Lets time pass at once, and then what the gateway does a few times a second. */
   public void pass(Duration time) {
     nanos.addAndGet(time.toNanos());
+    for (Far far : List.copyOf(tunnels)) {
+      far.channel.advanceTimeBy(time.toNanos(), TimeUnit.NANOSECONDS);
+      far.channel.runScheduledPendingTasks();
+    }
     sessions.registry().expireDue();
     clients.forEach(EmbeddedChannel::runPendingTasks);
     dispatcher.maintain();
