@@ -562,12 +562,12 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   private void moved(Lease lease, Future<?> registered) {
     moving = false;
-    if (!registered.isSuccess()) {
+    if (!client.isActive() || !waits()) {
+      dispatcher.giveBack(lease); // it was closed meanwhile, and could not arrive
+      clientGone();
+    } else if (!registered.isSuccess()) {
       dispatcher.giveBack(lease);
       failed(registered.cause());
-    } else if (!client.isActive() || !waits()) {
-      dispatcher.giveBack(lease);
-      clientGone();
     } else {
       bind(lease);
     }
