@@ -11,6 +11,7 @@ import io.netty.util.concurrent.Future;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelMessage;
 
@@ -40,6 +41,9 @@ public final class Tunnel {
 
   /** Nothing more comes. */
   record Closed() implements State {}
+
+  /** Characters of a text of somebody else's. */
+  private static final int MOST_SHOWN = 500;
 
   private final Node node;
   private final EventLoop eventLoop;
@@ -134,7 +138,13 @@ public final class Tunnel {
 
   void receive(TunnelMessage message) {
     if (message instanceof TunnelMessage.Ready ready) {
-      becomeReady(ready);
+      becomeReady(
+          new TunnelMessage.Ready(
+              ready.session(),
+              shown(ready.node()),
+              ready.processId(),
+              ready.nodeSessions(),
+              ready.greeting()));
     } else if (message instanceof TunnelMessage.Ended ended) {
       rSessionEnded(ended);
     } else if (message instanceof TunnelMessage.Failed failed) {
@@ -168,7 +178,7 @@ public final class Tunnel {
     }
     setReading(true);
     if (before instanceof Serving serving) {
-      serving.listener.ended(ended.reachedR(), ended.reason());
+      serving.listener.ended(ended.reachedR(), shown(ended.reason()));
     } else if (before instanceof Ready) {
       observer.unready(this);
     }
@@ -205,7 +215,7 @@ public final class Tunnel {
     if (deadline != null) {
       awaitReadyNoMore();
     }
-    String why = closeReason != null ? closeReason : reason;
+    String why = shown(closeReason != null ? closeReason : reason);
     if (before instanceof Serving serving) {
       serving.listener.lost(why);
     }
@@ -310,6 +320,11 @@ public final class Tunnel {
     channel
         .writeAndFlush(new TextWebSocketFrame(message.encode()))
         .addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
+  }
+
+  /** A text that may be the node's, or the proxy's: it is for logs, and for operators to read. */
+  private static String shown(String text) {
+    return Printable.start(text, MOST_SHOWN);
   }
 
   private static long sessionNumber(State state) {

@@ -116,6 +116,96 @@ class SessionDispatcherTest {
   }
 
   @Test
+  void whoMayHaveWhatIsFreeIsServedInOrderAmongTheOthers() {
+    dispatcher.nodesAre(Set.of("a", "b"));
+    Waiting onlyB = new Waiting(List.of("b"));
+    Waiting any = new Waiting();
+    Waiting alsoB = new Waiting(List.of("b"));
+    List.of(onlyB, any, alsoB).forEach(dispatcher::enqueue);
+
+    cluster.open("b").get(0).ready();
+    assertThat(onlyB.tunnel).isNotNull();
+    assertThat(any.tunnel).isNull();
+    cluster.open("b").get(1).ready();
+    assertThat(any.tunnel).isNotNull();
+    assertThat(alsoB.tunnel).isNull();
+    cluster.open("a").get(0).ready();
+    assertThat(alsoB.tunnel).isNull();
+    cluster.open("b").get(2).ready();
+
+    assertThat(alsoB.tunnel).isNotNull();
+    assertThat(dispatcher.waiting()).isZero();
+  }
+
+  @Test
+  void whoWaitsMayHaveOtherNodesAfterAReload() {
+    dispatcher.nodesAre(Set.of("a", "b"));
+    List<String> nodes = new ArrayList<>(List.of("b"));
+    Waiting waiting = new Waiting(nodes);
+    dispatcher.enqueue(waiting);
+    cluster.open("a").get(0).ready();
+    assertThat(waiting.tunnel).isNull();
+
+    nodes.set(0, "a");
+    dispatcher.maintain();
+
+    assertThat(waiting.tunnel.node().name()).isEqualTo("a");
+  }
+
+  /** Who waits is looked at when its turn comes, and not at each change. */
+  @Test
+  void changesAreCheapHoweverManyWait() {
+    EmbeddedCluster large = new EmbeddedCluster(Map.of("RCLOUD_LIMITS_QUEUE", "100000"));
+    large.dispatcher().nodesAre(Set.of("a"));
+    List<Counted> crowd = new ArrayList<>();
+    for (int i = 0; i < 20_000; i++) {
+      crowd.add(new Counted(i % 3 == 0 ? List.of("b") : List.of()));
+      assertThat(large.dispatcher().enqueue(crowd.get(i))).isTrue();
+    }
+
+    for (Counted counted : crowd) {
+      assertThat(large.dispatcher().withdraw(counted)).isTrue();
+    }
+
+    assertThat(crowd).allSatisfy(counted -> assertThat(counted.asked).isLessThanOrEqualTo(4));
+    assertThat(large.dispatcher().waiting()).isZero();
+    large.close();
+  }
+
+  /** How often somebody who waits was looked at. */
+  private static final class Counted implements Applicant {
+
+    private final List<String> nodes;
+    private int asked;
+
+    Counted(List<String> nodes) {
+      this.nodes = nodes;
+    }
+
+    @Override
+    public List<String> nodes() {
+      asked++;
+      return nodes;
+    }
+
+    @Override
+    public boolean wantsGreeting() {
+      asked++;
+      return false;
+    }
+
+    @Override
+    public void greetingKnown(QapGreeting greeting) {
+      throw new AssertionError("it has one");
+    }
+
+    @Override
+    public void assigned(Lease lease) {
+      throw new AssertionError("there is none");
+    }
+  }
+
+  @Test
   void whoComesBackIsServedFirst() {
     dispatcher.nodesAre(Set.of("a"));
     Waiting waiting = apply();

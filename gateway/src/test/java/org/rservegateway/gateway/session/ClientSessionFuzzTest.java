@@ -33,7 +33,7 @@ import org.rservegateway.wire.testing.LoggedFaults;
 class ClientSessionFuzzTest {
 
   private static final int MOST_STEPS = 200;
-  private static final int DRAWN_RUNS = 300;
+  private static final int DRAWN_RUNS = 150;
   private static final int DRAWN_BYTES = 1_500;
   private static final int MOST_CLIENTS = 4;
   private static final int MOST_PAYLOAD = 60;
