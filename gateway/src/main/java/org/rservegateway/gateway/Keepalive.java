@@ -21,7 +21,7 @@ public enum Keepalive {
       int probes = settings.keepaliveProbes();
       port.option(ON, 1).option(IDLE, idle).option(INTERVAL, interval).option(PROBES, probes);
       // While something is sent and not acknowledged, TCP asks nothing: this bounds that time.
-      port.option(UNACKNOWLEDGED, MILLIS * (idle + interval * probes));
+      port.option(UNACKNOWLEDGED, millis(idle + (long) interval * probes));
     }
   },
   NIO {
@@ -53,7 +53,12 @@ public enum Keepalive {
   private static final IntegerUnixChannelOption UNACKNOWLEDGED =
       new IntegerUnixChannelOption("TCP_USER_TIMEOUT", SOL_TCP, 18);
 
-  private static final int MILLIS = 1_000;
+  private static final long MILLIS = 1_000;
+
+  /** As many as the kernel can count, 24 days, where it is more. */
+  static int millis(long seconds) {
+    return (int) Math.min(Integer.MAX_VALUE, MILLIS * seconds);
+  }
 
   /** Sets the options for the connections of a port that will be bound. */
   public abstract void prepare(ServerBootstrap port, GatewayConfig.Listen settings);

@@ -6,6 +6,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.ArrayList;
 import java.util.List;
+import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.wire.QapGreeting;
 
 /**
@@ -55,6 +56,7 @@ final class RSession {
   /** From now on {@code listener} hears of it. */
   void serve(Listener newListener) {
     listener = newListener;
+    channel.pipeline().addLast("headers", WholeHeaders.ofPackets());
     channel.pipeline().addLast("session", new Handler());
     channel.config().setAutoRead(true);
   }
@@ -91,7 +93,8 @@ final class RSession {
   }
 
   /**
-   * Writes bytes to R, which this method owns; {@link #flush} sends them.
+   * Writes bytes to R, which this method owns; {@link #flush} sends them. They may be cut anywhere:
+   * R gets each header whole.
    *
    * <p>The first ones are written only when the event loop is through with what has happened
    * already: if R has died while it waited for its client, that is known by then, and another R

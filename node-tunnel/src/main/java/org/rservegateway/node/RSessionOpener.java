@@ -157,7 +157,7 @@ final class RSessionOpener {
         .option(ChannelOption.WRITE_BUFFER_WATER_MARK, WATER_MARK)
         .option(
             ChannelOption.RECVBUF_ALLOCATOR,
-            // A read must fit into one frame of the tunnel.
+            // A read makes one frame of the tunnel.
             new AdaptiveRecvByteBufAllocator(512, 4096, TunnelProtocol.MAX_DATA_BYTES))
         .handler(
             new ChannelInitializer<Channel>() {

@@ -17,6 +17,13 @@ public record QapHeader(int command, long length, int messageId) {
   public static final int BYTES = 16;
 
   private static final int RESPONSE = 0x10000;
+
+  /** A response's word without the error's code. */
+  private static final int RESPONSE_KIND = 0x00ffffff;
+
+  private static final int RESPONSE_ERROR = 0x10002;
+  private static final int ERROR_CODE_FROM_BIT = 24;
+  private static final int ERROR_CODE = 0x7f;
   private static final int OUT_OF_BAND = 0x20000;
   private static final int OUT_OF_BAND_KIND = 0x0ffff000;
   private static final int OUT_OF_BAND_SEND = OUT_OF_BAND | 0x1000;
@@ -38,6 +45,18 @@ public record QapHeader(int command, long length, int messageId) {
   /** Whether it answers a command: {@code RESP_OK} or {@code RESP_ERR}. */
   public boolean isResponse() {
     return (command & RESPONSE) != 0;
+  }
+
+  /** The code of a {@code RESP_ERR}, 0 to 127; -1 if it is none. */
+  public int errorCode() {
+    return (command & RESPONSE_KIND) == RESPONSE_ERROR
+        ? command >>> ERROR_CODE_FROM_BIT & ERROR_CODE
+        : -1;
+  }
+
+  /** Whether it is out of band, in either direction. */
+  public boolean isOutOfBand() {
+    return (command & OUT_OF_BAND) != 0;
   }
 
   /** Whether it is {@code OOB_SEND}: unsolicited, and wants no answer. */

@@ -18,7 +18,7 @@ public final class TunnelProtocol {
   /** The header that carries {@code Bearer} and the token. */
   public static final String TOKEN_HEADER = "Authorization";
 
-  /** The most bytes of R's that one binary frame carries; longer ones are refused. */
+  /** The most bytes of R's that one binary frame carries: senders cut, longer ones are refused. */
   public static final int MAX_DATA_BYTES = 64 * 1024;
 
   /** The most bytes of a frame of any kind. */

@@ -6,6 +6,7 @@ import io.netty.handler.ssl.SslHandler;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.client.Turned.Kind;
@@ -112,6 +113,7 @@ final class ClientPipeline {
   }
 
   private void logIn(Channel client, ClientStep next) {
+    writeHeadersWhole(client);
     client
         .pipeline()
         .addLast(
@@ -125,6 +127,14 @@ final class ClientPipeline {
   }
 
   private void serve(Channel client) {
+    writeHeadersWhole(client);
     client.pipeline().addLast("session", new ClientHandler(new ClientSession(client, context)));
+  }
+
+  /** Behind TLS, where there is any, and before whatever speaks QAP1 to the client. */
+  private static void writeHeadersWhole(Channel client) {
+    if (client.pipeline().get(WholeHeaders.class) == null) {
+      client.pipeline().addLast("headers", WholeHeaders.behindGreeting());
+    }
   }
 }

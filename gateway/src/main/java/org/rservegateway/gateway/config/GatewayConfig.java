@@ -316,7 +316,8 @@ public record GatewayConfig(
    *
    * @param proxy the HTTP server that leads to them
    * @param token what the node-tunnels ask for; empty for nothing
-   * @param readyTimeout from the connect until the R session is ready
+   * @param readyTimeout from the connect, or from the end of the session before, until an R session
+   *     is ready
    * @param nodesInterval between two questions for the list of nodes
    * @param pingTimeout silence after which a tunnel counts as broken
    */

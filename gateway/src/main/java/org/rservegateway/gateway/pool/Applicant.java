@@ -1,7 +1,7 @@
 package org.rservegateway.gateway.pool;
 
 import java.util.List;
-import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.wire.QapGreeting;
 
 /** Whoever waits for an R session. The calls may come on any thread. */
@@ -19,8 +19,8 @@ public interface Applicant {
   void greetingKnown(QapGreeting greeting);
 
   /**
-   * A tunnel whose R session waits; the applicant waits no more. It uses the tunnel, or gives it
-   * back to the {@link SessionDispatcher}.
+   * An R session that waited when it was chosen; the applicant waits no more. It uses the lease, or
+   * gives it back to the {@link SessionDispatcher}.
    */
-  void assigned(Tunnel tunnel);
+  void assigned(Lease lease);
 }

@@ -1,11 +1,11 @@
 package org.rservegateway.gateway.pool;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +18,7 @@ import java.util.stream.Collectors;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.gateway.node.NodeDirectory;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.gateway.tunnel.TunnelObserver;
 import org.rservegateway.wire.QapGreeting;
@@ -41,6 +42,9 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   /** Tunnels that are opened to a node at a time for sessions that wait, beyond the warm ones. */
   private static final int OPENED_AT_A_TIME = 8;
 
+  /** Nodes that greet differently do so with each R session; that is said so often at most. */
+  private static final Duration WARNED_EVERY = Duration.ofMinutes(1);
+
   private static final Comparator<Node> LEAST_LOADED =
       Comparator.comparingInt(Node::load).thenComparingLong(Node::lastUsed);
 
@@ -49,7 +53,7 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   private final Supplier<GatewayConfig> live;
   private final TunnelPool pool;
   private final Map<String, Node> nodes = new LinkedHashMap<>();
-  private final Deque<Applicant> queue = new ArrayDeque<>();
+  private final WaitingQueue queue = new WaitingQueue();
   private final Deque<Runnable> changes = new ArrayDeque<>(1);
   private boolean changing;
   private long sessionsBegun;
@@ -60,6 +64,8 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   private final Set<String> draining = new HashSet<>();
 
   private volatile QapGreeting greeting;
+  private boolean warnedOfGreetings;
+  private long warnedAtNanos;
 
   /**
    * A dispatcher that knows no node yet.
@@ -108,11 +114,7 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     synchronized (lock) {
       consequences =
           carryOut(again ? () -> queue.addFirst(applicant) : () -> queue.addLast(applicant));
-      refused =
-          !again && queue.size() > live.get().limits().queue() && queue.peekLast() == applicant;
-      if (refused) {
-        queue.removeLast();
-      }
+      refused = !again && queue.size() > live.get().limits().queue() && queue.remove(applicant);
     }
     consequences.forEach(Runnable::run);
     return !refused;
@@ -129,14 +131,17 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     }
   }
 
-  /** Gives back a tunnel that was assigned and not used. */
-  public void giveBack(Tunnel tunnel) {
+  /** Gives back a lease that was assigned and not used; one that was used stays so. */
+  public void giveBack(Lease lease) {
+    if (!lease.spend()) {
+      return;
+    }
     change(
         () -> {
-          // Else its R session is gone meanwhile, and it comes back by itself with the next one.
-          if (tunnel.state() instanceof Tunnel.Ready state) {
-            pool.announce(tunnel, state.rSession().session());
-            idleAgain(tunnel);
+          // Else its R session is gone meanwhile, and the tunnel comes back by itself with the
+          // next one, or has done so and serves somebody else.
+          if (lease.isGood()) {
+            idleAgain(lease.tunnel());
           }
         });
   }
@@ -321,14 +326,14 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
   }
 
   @Override
-  public void closed(Tunnel tunnel, boolean wasReady, String reason) {
+  public void closed(Tunnel tunnel, boolean nodeAnswers, String reason) {
     change(
         () -> {
           Node node = tunnel.node();
           boolean unexpected = pool.isMember(tunnel) && !closed;
           release(tunnel);
           pool.remove(tunnel);
-          if (unexpected && !wasReady) {
+          if (unexpected && !nodeAnswers) {
             boolean news = !node.isFailing();
             node.failed(reason, nanoTime.getAsLong());
             if (news) {
@@ -350,11 +355,16 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
     if (before == null) {
       log.info("Rserve of node {} greets with {}", rSession.node(), greeting);
     } else if (before.isSameForEverySession() != greeting.isSameForEverySession()) {
-      log.warn(
-          "Rserve of node {} greets with {}, others with {}: all nodes need the same set-up",
-          rSession.node(),
-          greeting,
-          before);
+      long now = nanoTime.getAsLong();
+      if (!warnedOfGreetings || now - warnedAtNanos >= WARNED_EVERY.toNanos()) {
+        warnedOfGreetings = true;
+        warnedAtNanos = now;
+        log.warn(
+            "Rserve of node {} greets with {}, others with {}: all nodes need the same set-up",
+            rSession.node(),
+            greeting,
+            before);
+      }
     }
   }
 
@@ -412,7 +422,11 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
    * every second or so: a node that failed is tried again here.
    */
   public void maintain() {
-    change(pool::evict);
+    change(
+        () -> {
+          queue.askAgain();
+          pool.evict();
+        });
   }
 
   /** Closes all tunnels; nobody is served any more. */
@@ -469,31 +483,25 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
    * In order; whoever may have some nodes only lets those behind pass while none of these is free.
    */
   private void serve(List<Runnable> consequences) {
-    for (Iterator<Applicant> waiting = queue.iterator(); waiting.hasNext(); ) {
-      Applicant applicant = waiting.next();
-      List<String> only = applicant.nodes();
-      Tunnel tunnel = borrowFromLeastLoaded(only);
-      if (tunnel != null) {
-        waiting.remove();
-        consequences.add(() -> applicant.assigned(tunnel));
-      } else if (only.isEmpty()) {
-        return; // nothing is free at all
+    Applicant next;
+    while ((next = queue.firstOf(only -> leastLoaded(only) != null)) != null) {
+      Lease lease = borrow(leastLoaded(queue.nodesOf(next)));
+      if (lease != null) { // else what seemed ready has just been lost, and is not ready any more
+        Applicant served = next;
+        queue.remove(served);
+        consequences.add(() -> served.assigned(lease));
       }
     }
   }
 
   private void greet(QapGreeting known, List<Runnable> consequences) {
-    queue.removeIf(
-        applicant -> {
-          boolean served = applicant.wantsGreeting();
-          if (served) {
-            consequences.add(() -> applicant.greetingKnown(known));
-          }
-          return served;
-        });
+    for (Applicant applicant : queue.takeThoseWhoWantGreeting()) {
+      consequences.add(() -> applicant.greetingKnown(known));
+    }
   }
 
-  private Tunnel borrowFromLeastLoaded(List<String> only) {
+  /** Of these nodes, or of all, the one to serve next; {@code null} if none has an R session. */
+  private Node leastLoaded(List<String> only) {
     Node best = null;
     for (Node node : nodes.values()) {
       if (!node.isDraining()
@@ -503,16 +511,15 @@ public final class SessionDispatcher implements TunnelObserver, NodeDirectory {
         best = node;
       }
     }
-    if (best == null) {
-      return null;
+    return best;
+  }
+
+  private Lease borrow(Node node) {
+    Lease lease = pool.borrow(node);
+    if (lease != null) {
+      node.sessionBegan(++sessionsBegun);
     }
-    Tunnel tunnel = pool.borrow(best);
-    if (tunnel == null) {
-      return borrowFromLeastLoaded(
-          only); // what seemed ready has just been lost; hasReady is false now
-    }
-    best.sessionBegan(++sessionsBegun);
-    return tunnel;
+    return lease;
   }
 
   private void openTunnels() {

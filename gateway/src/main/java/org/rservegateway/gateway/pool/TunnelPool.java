@@ -15,6 +15,7 @@ import org.apache.commons.pool2.impl.GenericKeyedObjectPool;
 import org.apache.commons.pool2.impl.GenericKeyedObjectPoolConfig;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.Tunnel;
 
 /**
@@ -89,8 +90,8 @@ final class TunnelPool {
     return ready.containsKey(node);
   }
 
-  /** A tunnel of the node whose R session waits, or {@code null}. */
-  Tunnel borrow(Node node) {
+  /** A tunnel of the node, with the R session that waits there, or {@code null}. */
+  Lease borrow(Node node) {
     Set<Tunnel> onTheirWay = new HashSet<>();
     Tunnel taken = null;
     while (taken == null && hasReady(node)) {
@@ -105,7 +106,7 @@ final class TunnelPool {
       }
     }
     onTheirWay.forEach(this::returned);
-    return taken;
+    return taken == null ? null : new Lease(taken, announced.get(taken));
   }
 
   private Tunnel borrowAny(Node node) {

@@ -7,10 +7,12 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.config.OnClientGone;
 import org.rservegateway.gateway.config.Profile;
@@ -26,10 +28,11 @@ import org.rservegateway.gateway.session.SessionState.Expired;
 import org.rservegateway.gateway.session.SessionState.Finishing;
 import org.rservegateway.gateway.session.SessionState.Greeted;
 import org.rservegateway.gateway.session.SessionState.Queued;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapFramer;
+import org.rservegateway.wire.QapCutter;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.QapHeader;
 import org.rservegateway.wire.TunnelMessage;
@@ -69,13 +72,16 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** Answers of ours that may wait for R's; while there are more, the client is not read. */
   private static final int MOST_WAITING_REFUSALS = 64;
 
+  /** Of what {@link Exchange} keeps; while there is more, the client is not read. */
+  private static final int MOST_KEPT = 1024;
+
   private final Channel client;
   private final SessionContext context;
   private final SessionDispatcher dispatcher;
   private final long id;
   private final Deadlines deadlines;
   private final RequestFilter requests = new RequestFilter(this::judge);
-  private final QapFramer responses = new QapFramer();
+  private final QapCutter responses = new QapCutter();
   private final Exchange exchange = new Exchange();
   private final HeldBytes held = new HeldBytes();
 
@@ -86,6 +92,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   private final String profile;
   private final CommandPolicy policy;
   private final Place place;
+  private final List<ByteBuf> passing = new ArrayList<>(1);
   private Fault fault;
   private boolean heardFrom;
   private boolean moving;
@@ -190,23 +197,17 @@ public final class ClientSession implements Applicant, RSessionListener {
     heardFrom = true;
     bytesUp += bytes.readableBytes();
     context.meters().passedUp(bytes.readableBytes());
-    ByteBuf passing = requests.filter(bytes);
+    requests.filter(bytes, passing::add);
     if (exchange.commands() > 0) {
       place.spoke();
     }
+    passing.forEach(this::take);
+    passing.clear();
     if (state instanceof Expired expired) {
-      passing.release();
       if (exchange.isBusy()) {
         disconnect(expired.reason(), expired.text());
       }
       return;
-    }
-    if (!passing.isReadable()) {
-      passing.release();
-    } else if (state instanceof Bound bound) {
-      forward(bound, passing);
-    } else {
-      hold(passing);
     }
     answerWhatIsDue();
     readClientWhileItMayBe();
@@ -215,10 +216,25 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
   }
 
+  /** Of what the client has sent, a piece that passes. */
+  private void take(ByteBuf piece) {
+    if (state instanceof Bound bound) {
+      forward(bound, piece);
+    } else if (state instanceof Expired || state instanceof Closed) {
+      piece.release();
+    } else {
+      hold(piece);
+    }
+  }
+
   private Verdict judge(QapHeader header) {
     if (state instanceof Expired) {
       exchange.sent(header);
       return Verdict.DROP;
+    }
+    if (exchange.needsProbe()) {
+      exchange.probed();
+      requests.insertBefore(Exchange.probe());
     }
     boolean isFirst = exchange.commands() == 0;
     if (isFirst && QapCommand.of(header.command()).isEmpty()) {
@@ -230,7 +246,8 @@ public final class ClientSession implements Applicant, RSessionListener {
       return Verdict.STOP;
     }
     // The answer to a question of R's is no command, whatever word it begins with.
-    Optional<Refusal> refusal = exchange.isAnswerOwed() ? Optional.empty() : policy.refusal(header);
+    boolean isAnswer = exchange.isAnswer(header);
+    Optional<Refusal> refusal = isAnswer ? Optional.empty() : policy.refusal(header);
     if (refusal.isPresent()) {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
@@ -239,7 +256,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       }
       return Verdict.DROP;
     }
-    if (!exchange.isAnswerOwed()) {
+    if (!isAnswer) {
       command = exchange.isBusy() ? SEVERAL : header.command();
     }
     exchange.sent(header);
@@ -349,6 +366,7 @@ public final class ClientSession implements Applicant, RSessionListener {
         client.isWritable()
             && !(context.memory().isTight() && bytesForR() > 0)
             && exchange.waitingRefusals() < MOST_WAITING_REFUSALS
+            && exchange.kept() < MOST_KEPT
             && (state instanceof Bound bound ? bound.tunnel().isWritable() : !held.isFull());
     if (state instanceof Bound || waits() || state instanceof Greeted) {
       client.config().setAutoRead(mayBe);
@@ -361,7 +379,8 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   private long bytesForClient() {
     ChannelOutboundBuffer pending = client.unsafe().outboundBuffer();
-    return pending == null ? 0 : pending.totalPendingWriteBytes();
+    return WholeHeaders.waitingBytes(client)
+        + (pending == null ? 0 : pending.totalPendingWriteBytes());
   }
 
   private long bytesForR() {
@@ -512,8 +531,8 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   @Override
-  public void assigned(Tunnel tunnel) {
-    onEventLoop(() -> joinEventLoopOf(tunnel));
+  public void assigned(Lease lease) {
+    onEventLoop(() -> joinEventLoopOf(lease));
   }
 
   private void onEventLoop(Runnable task) {
@@ -525,39 +544,38 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
   }
 
-  private void joinEventLoopOf(Tunnel tunnel) {
+  private void joinEventLoopOf(Lease lease) {
+    EventLoop loop = lease.tunnel().eventLoop();
     if (!waits()) {
-      dispatcher.giveBack(tunnel);
-    } else if (tunnel.eventLoop().inEventLoop()) {
-      bind(tunnel);
+      dispatcher.giveBack(lease);
+    } else if (loop.inEventLoop()) {
+      bind(lease);
     } else {
       moving = true;
       client
           .deregister()
           .addListener(
               deregistered ->
-                  tunnel
-                      .eventLoop()
-                      .register(client)
-                      .addListener(registered -> moved(tunnel, registered)));
+                  loop.register(client).addListener(registered -> moved(lease, registered)));
     }
   }
 
-  private void moved(Tunnel tunnel, Future<?> registered) {
+  private void moved(Lease lease, Future<?> registered) {
     moving = false;
-    if (!registered.isSuccess()) {
-      dispatcher.giveBack(tunnel);
-      failed(registered.cause());
-    } else if (!client.isActive() || !waits()) {
-      dispatcher.giveBack(tunnel);
+    if (!client.isActive() || !waits()) {
+      dispatcher.giveBack(lease); // it was closed meanwhile, and could not arrive
       clientGone();
+    } else if (!registered.isSuccess()) {
+      dispatcher.giveBack(lease);
+      failed(registered.cause());
     } else {
-      bind(tunnel);
+      bind(lease);
     }
   }
 
-  private void bind(Tunnel tunnel) {
-    TunnelMessage.Ready rSession = tunnel.serve(this);
+  private void bind(Lease lease) {
+    Tunnel tunnel = lease.tunnel();
+    TunnelMessage.Ready rSession = tunnel.serve(lease, this);
     if (rSession == null) {
       // It was lost on the way here; the tunnel comes back by itself with the next one.
       waitAgain();
@@ -572,6 +590,9 @@ public final class ClientSession implements Applicant, RSessionListener {
       state = ((Arrived) state).bind(tunnel, rSession);
       write(rSession.greeting());
       sendDueRefusals();
+    }
+    if (rSession.greeting().hasObjectCapabilities()) {
+      exchange.speaksInCapabilities();
     }
     tunnelTookBytes = false;
     for (ByteBuf piece : held.pieces()) {
@@ -589,7 +610,6 @@ public final class ClientSession implements Applicant, RSessionListener {
       pass(bound, bytes);
     } else if (state instanceof Finishing) {
       follow(bytes);
-      bytes.release();
     } else {
       bytes.release();
     }
@@ -603,43 +623,47 @@ public final class ClientSession implements Applicant, RSessionListener {
     bytesDown += bytes.readableBytes();
     context.meters().passedDown(bytes.readableBytes());
     follow(bytes);
-    if (state instanceof Closed || !bytes.isReadable()) {
-      bytes.release();
-      return;
-    }
-    client.write(bytes, client.voidPromise());
     if (!mayReadTunnel()) {
       bound.tunnel().setReading(false);
     }
   }
 
   /**
-   * Follows R's packets, and sends answers of ours between two of them where it is their turn: what
-   * came before such an answer is written with it, the rest is left in {@code bytes}.
+   * Follows R's packets and passes them on to the client, if it is there, but for those that R owes
+   * the gateway. Answers of ours are sent between two of them where it is their turn.
+   *
+   * @param bytes this method owns them
    */
   private void follow(ByteBuf bytes) {
-    int unwritten = bytes.readerIndex();
-    while (responses.next(bytes) != QapFramer.Step.INPUT_USED_UP) {
+    ByteBuf piece;
+    while (!(state instanceof Closed) && (piece = responses.next(bytes)) != null) {
+      QapHeader header = responses.header();
+      boolean isForUs = responses.beginsPacket() && exchange.isForUs(header);
+      if (isForUs || !(state instanceof Bound)) {
+        piece.release();
+      } else {
+        client.write(piece, client.voidPromise());
+      }
       if (responses.isBetweenPackets()) {
-        exchange.received(responses.header());
-        if (responses.header().isResponse()) {
-          context.meters().evaluated(command, now() - deadlines.sinceNanos());
-          begin(exchange.isBusy() ? Wait.RESPONSE : Wait.COMMAND);
-        }
-        if (state instanceof Bound && (exchange.waitingRefusals() > 0 || fault != null)) {
-          int end = bytes.readerIndex();
-          client.write(bytes.retainedSlice(unwritten, end - unwritten), client.voidPromise());
-          unwritten = end;
-          answerWhatIsDue();
-        }
-        if (state instanceof Closed) {
-          return;
-        }
+        packetEnded(header, isForUs);
       }
     }
-    bytes.readerIndex(unwritten);
+    bytes.release();
     if (state instanceof Finishing && (!exchange.isBusy() || exchange.isAnswerOwed())) {
       close(CloseReason.CLIENT_GONE, "what R evaluated for it went on to its end");
+    }
+  }
+
+  private void packetEnded(QapHeader header, boolean isForUs) {
+    exchange.received(header);
+    if (header.isResponse()) {
+      if (!isForUs) {
+        context.meters().evaluated(command, now() - deadlines.sinceNanos());
+      }
+      begin(exchange.isBusy() ? Wait.RESPONSE : Wait.COMMAND);
+    }
+    if (state instanceof Bound && (exchange.waitingRefusals() > 0 || fault != null)) {
+      answerWhatIsDue();
     }
   }
 

@@ -1,13 +1,14 @@
 package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapHeader;
 
 /**
  * Follows what a client sends and takes out the packets that must not reach R. What passes is
- * handed on as it came and not copied, unless something was taken out of the middle of it.
+ * handed on as it came, without copying it.
  *
  * <p>A header is handed on only when it is whole: before that nobody knows whether it may pass.
  */
@@ -23,8 +24,11 @@ final class RequestFilter {
     STOP
   }
 
+  private static final int NOTHING = -1;
+
   private final QapFramer framer = new QapFramer();
   private final Function<QapHeader, Verdict> judge;
+  private QapHeader inserted;
   private boolean dropping;
   private boolean stopped;
 
@@ -42,57 +46,70 @@ final class RequestFilter {
     return stopped;
   }
 
-  /** Whether the next byte begins a packet. */
+  /** Whether the next byte that passes begins a packet. */
   boolean isBetweenPackets() {
-    return framer.isBetweenPackets();
+    return framer.payloadLeft() == 0;
+  }
+
+  /** To be called by the judge: a packet without payload passes before the one that is judged. */
+  void insertBefore(QapHeader header) {
+    inserted = header;
   }
 
   /**
-   * The bytes of {@code in} that pass, with those of a header that came before.
+   * Hands on what passes of {@code in}, with the bytes of a header that came before.
    *
    * @param in this method owns it
-   * @return a buffer that the caller owns; it may be empty
+   * @param passing owns what it gets; nothing of it is empty
    */
-  ByteBuf filter(ByteBuf in) {
-    int start = in.readerIndex();
-    int passedUpTo = start; // all from the start to here passes as it came, while copy is null
-    ByteBuf copy = null;
+  void filter(ByteBuf in, Consumer<ByteBuf> passing) {
+    int from = NOTHING; // from here to the current packet all passes, and is not handed on yet
     while (!stopped) {
-      int held = framer.heldHeaderBytes();
-      int from = in.readerIndex();
+      int at = in.readerIndex();
+      boolean isHeaderOfSeveralReads = framer.heldHeaderBytes() > 0;
       QapFramer.Step step = framer.next(in);
       if (step == QapFramer.Step.INPUT_USED_UP) {
+        handOn(in, from, at, passing);
+        from = NOTHING;
         break;
       }
       if (step == QapFramer.Step.HEADER) {
         judge();
+        if (dropping || inserted != null || isHeaderOfSeveralReads) {
+          handOn(in, from, at, passing);
+          from = NOTHING;
+        }
+        if (inserted != null) {
+          passing.accept(buffer(in, inserted));
+          inserted = null;
+        }
+        if (!dropping && isHeaderOfSeveralReads) {
+          passing.accept(buffer(in, framer.header()));
+          from = in.readerIndex();
+        }
       }
-      if (dropping) {
-        continue;
-      }
-      boolean isHeaderOfTwoReads = step == QapFramer.Step.HEADER && held > 0;
-      if (copy == null && (isHeaderOfTwoReads || from != passedUpTo)) {
-        copy = in.alloc().buffer(QapHeader.BYTES + in.writerIndex() - start);
-        copy.writeBytes(in, start, passedUpTo - start);
-      }
-      if (copy == null) {
-        passedUpTo = in.readerIndex();
-      } else if (step == QapFramer.Step.HEADER) {
-        framer.header().writeTo(copy);
-      } else {
-        copy.writeBytes(in, from, in.readerIndex() - from);
+      if (!dropping && from == NOTHING) {
+        from = at;
       }
     }
-    if (copy != null) {
-      in.release();
-      return copy;
-    }
-    return in.setIndex(start, passedUpTo);
+    in.release();
   }
 
   private void judge() {
     Verdict verdict = judge.apply(framer.header());
     dropping = verdict != Verdict.PASS;
     stopped = verdict == Verdict.STOP;
+  }
+
+  private static void handOn(ByteBuf in, int from, int to, Consumer<ByteBuf> passing) {
+    if (from != NOTHING && from < to) {
+      passing.accept(in.retainedSlice(from, to - from));
+    }
+  }
+
+  private static ByteBuf buffer(ByteBuf in, QapHeader header) {
+    ByteBuf buffer = in.alloc().ioBuffer(QapHeader.BYTES);
+    header.writeTo(buffer);
+    return buffer;
   }
 }

@@ -7,7 +7,11 @@ import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
+import io.netty.util.concurrent.Future;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelMessage;
 
@@ -38,26 +42,59 @@ public final class Tunnel {
   /** Nothing more comes. */
   record Closed() implements State {}
 
+  /** Characters of a text of somebody else's. */
+  private static final int MOST_SHOWN = 500;
+
   private final Node node;
   private final EventLoop eventLoop;
   private final TunnelObserver observer;
   private final long expiresAtNanos;
+  private final long readyTimeoutNanos;
 
   private Channel channel;
   private volatile State state = new Opening(1);
-  private boolean everReady;
+  private boolean nodeAnswers;
   private String closeReason;
+
+  /** Since when the next R session is awaited; {@code null} while there is one. */
+  private Future<?> deadline;
 
   /**
    * A tunnel that is being opened.
    *
    * @param expiresAtNanos when it is too old to be used again, in {@link System#nanoTime} time
+   * @param readyTimeout how long an R session may take to become ready: the first from now on, the
+   *     others from the end of the one before. After that the tunnel is closed, whatever else comes
+   *     through it
    */
-  public Tunnel(Node node, EventLoop eventLoop, TunnelObserver observer, long expiresAtNanos) {
+  public Tunnel(
+      Node node,
+      EventLoop eventLoop,
+      TunnelObserver observer,
+      long expiresAtNanos,
+      Duration readyTimeout) {
     this.node = node;
     this.eventLoop = eventLoop;
     this.observer = observer;
     this.expiresAtNanos = expiresAtNanos;
+    readyTimeoutNanos = readyTimeout.toNanos();
+    awaitReady();
+  }
+
+  private void awaitReady() {
+    if (deadline == null) {
+      deadline = eventLoop.schedule(this::overdue, readyTimeoutNanos, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private void awaitReadyNoMore() {
+    deadline.cancel(false);
+    deadline = null;
+  }
+
+  private void overdue() {
+    nodeAnswers = false; // not with what counts
+    closeNow("no R session within " + TimeUnit.NANOSECONDS.toMillis(readyTimeoutNanos) + " ms");
   }
 
   /** The node at the other end. */
@@ -101,7 +138,13 @@ public final class Tunnel {
 
   void receive(TunnelMessage message) {
     if (message instanceof TunnelMessage.Ready ready) {
-      becomeReady(ready);
+      becomeReady(
+          new TunnelMessage.Ready(
+              ready.session(),
+              shown(ready.node()),
+              ready.processId(),
+              ready.nodeSessions(),
+              ready.greeting()));
     } else if (message instanceof TunnelMessage.Ended ended) {
       rSessionEnded(ended);
     } else if (message instanceof TunnelMessage.Failed failed) {
@@ -117,7 +160,8 @@ public final class Tunnel {
       return;
     }
     state = new Ready(ready);
-    everReady = true;
+    nodeAnswers = true;
+    awaitReadyNoMore();
     observer.ready(this);
   }
 
@@ -128,12 +172,13 @@ public final class Tunnel {
       return;
     }
     state = new Opening(ended.session() + 1);
+    awaitReady();
     if (!(before instanceof Ending)) {
       send(new TunnelMessage.End(ended.session(), "noted"));
     }
     setReading(true);
     if (before instanceof Serving serving) {
-      serving.listener.ended(ended.reachedR(), ended.reason());
+      serving.listener.ended(ended.reachedR(), shown(ended.reason()));
     } else if (before instanceof Ready) {
       observer.unready(this);
     }
@@ -167,22 +212,28 @@ public final class Tunnel {
       return;
     }
     state = new Closed();
-    String why = closeReason != null ? closeReason : reason;
+    if (deadline != null) {
+      awaitReadyNoMore();
+    }
+    String why = shown(closeReason != null ? closeReason : reason);
     if (before instanceof Serving serving) {
       serving.listener.lost(why);
     }
-    observer.closed(this, everReady, why);
+    observer.closed(this, nodeAnswers, why);
   }
 
   // ---- what the session wants
 
   /**
-   * Gives the waiting R session to {@code listener}.
+   * Gives the R session that the lease is for to {@code listener}.
    *
-   * @return what is known of the R session, or {@code null} if none waits any more
+   * @return what is known of the R session, or {@code null} if it waits no more
    */
-  public TunnelMessage.Ready serve(RSessionListener listener) {
-    if (!(state instanceof Ready ready)) {
+  public TunnelMessage.Ready serve(Lease lease, RSessionListener listener) {
+    if (lease.tunnel() != this
+        || !lease.spend()
+        || !(state instanceof Ready ready)
+        || ready.rSession.session() != lease.session()) {
       return null;
     }
     state = new Serving(ready.rSession, listener);
@@ -192,8 +243,7 @@ public final class Tunnel {
   /**
    * Writes bytes toward R; {@link #flush} sends them.
    *
-   * @param bytes at most {@link org.rservegateway.wire.TunnelProtocol#MAX_DATA_BYTES}; this method
-   *     owns them
+   * @param bytes any number; this method owns them
    */
   public void write(ByteBuf bytes) {
     channel.write(new BinaryWebSocketFrame(bytes), channel.voidPromise());
@@ -237,6 +287,7 @@ public final class Tunnel {
     if (state instanceof Serving serving && serving.listener == listener) {
       long session = serving.rSession.session();
       state = new Ending(session);
+      awaitReady();
       send(new TunnelMessage.End(session, reason));
       setReading(true);
     }
@@ -269,6 +320,11 @@ public final class Tunnel {
     channel
         .writeAndFlush(new TextWebSocketFrame(message.encode()))
         .addListener(ChannelFutureListener.CLOSE_ON_FAILURE);
+  }
+
+  /** A text that may be the node's, or the proxy's: it is for logs, and for operators to read. */
+  private static String shown(String text) {
+    return Printable.start(text, MOST_SHOWN);
   }
 
   private static long sessionNumber(State state) {

@@ -65,7 +65,7 @@ public final class TunnelConnector {
   public Tunnel open(Node node, TunnelObserver observer) {
     GatewayConfig.Tunnel config = live.get().tunnel();
     EventLoop loop = eventLoops.next();
-    Tunnel tunnel = new Tunnel(node, loop, observer, expiry());
+    Tunnel tunnel = new Tunnel(node, loop, observer, expiry(), config.readyTimeout());
     URI proxy = config.proxy();
     ChannelFuture connect =
         new Bootstrap()
@@ -93,14 +93,6 @@ public final class TunnelConnector {
             tunnel.disconnected(String.valueOf(future.cause().getMessage()));
           }
         });
-    loop.schedule(
-        () -> {
-          if (tunnel.state() instanceof Tunnel.Opening opening && opening.nextSession() == 1) {
-            tunnel.close("no R session within " + config.readyTimeout().toMillis() + " ms");
-          }
-        },
-        config.readyTimeout().toNanos(),
-        TimeUnit.NANOSECONDS);
     return tunnel;
   }
 

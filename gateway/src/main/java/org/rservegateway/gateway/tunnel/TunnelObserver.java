@@ -12,7 +12,8 @@ public interface TunnelObserver {
   /**
    * The tunnel is closed, or could not be opened.
    *
-   * @param wasReady whether it ever had an R session
+   * @param nodeAnswers whether the node opened R sessions on it until the end: false if it never
+   *     had one, or the next one did not become ready in time
    */
-  void closed(Tunnel tunnel, boolean wasReady, String reason);
+  void closed(Tunnel tunnel, boolean nodeAnswers, String reason);
 }

@@ -16,7 +16,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.wire.QapGreeting;
 
 /** Taking a tunnel whose R session waits, and giving it back: each session does that once. */
@@ -54,15 +54,15 @@ public class DispatcherBenchmark {
 
   /** Both. */
   @Benchmark
-  public Tunnel takeAndGiveBack() {
+  public Lease takeAndGiveBack() {
     dispatcher.enqueue(taker);
-    dispatcher.giveBack(taker.tunnel);
-    return taker.tunnel;
+    dispatcher.giveBack(taker.lease);
+    return taker.lease;
   }
 
   private static final class Taker implements Applicant {
 
-    private Tunnel tunnel;
+    private Lease lease;
 
     @Override
     public boolean wantsGreeting() {
@@ -75,8 +75,8 @@ public class DispatcherBenchmark {
     }
 
     @Override
-    public void assigned(Tunnel assigned) {
-      tunnel = assigned;
+    public void assigned(Lease assigned) {
+      lease = assigned;
     }
   }
 }

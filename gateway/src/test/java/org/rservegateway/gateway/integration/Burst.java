@@ -12,7 +12,10 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.HdrHistogram.Histogram;
 
-/** Connections that are begun as fast as one thread can; each reads its greeting and leaves. */
+/**
+ * Connections that are begun as fast as one thread can; each reads its greeting and leaves. The
+ * first are begun while the gateway is held back, so that they are under way together.
+ */
 final class Burst {
 
   private static final int GREETING_BYTES = 32;
@@ -40,17 +43,31 @@ final class Burst {
     this.most = most;
   }
 
-  /** So many connections, and at most so many that are under way at a time. */
-  static Burst of(int port, int count, int most) throws IOException {
+  /**
+   * So many connections, and at most so many that are under way at a time.
+   *
+   * @param held connections that are begun while {@code gateway} is stopped
+   */
+  static Burst of(int port, int count, int most, int held, ManagedProcess gateway)
+      throws IOException, InterruptedException {
     Burst burst =
         new Burst(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), count, most);
-    burst.run();
+    burst.run(held, gateway);
     return burst;
   }
 
-  private void run() throws IOException {
+  private void run(int held, ManagedProcess process) throws IOException, InterruptedException {
     long start = System.nanoTime();
     try (Selector selector = Selector.open()) {
+      process.stop();
+      try {
+        while (begun < held) {
+          begin(selector);
+        }
+        mostOpen = open;
+      } finally {
+        process.goOn();
+      }
       while (begun < count || open > 0) {
         while (begun < count && open < most) {
           begin(selector);

@@ -12,14 +12,21 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Many at once: who connect, who reset their connections, who announce what nobody can send. */
 @Tag("conditions")
+@ParameterizedClass(name = "{0} event loops")
+@ValueSource(ints = {1, 4})
 class BurstConditionIT {
 
   private static final int CMD_EVAL = 3;
   private static final int THREADS = 32;
   private static final double MOST_MEBIBYTES = 192;
+
+  @Parameter private int threads;
 
   private ProcessCluster cluster;
   private Holdings before;
@@ -27,7 +34,7 @@ class BurstConditionIT {
 
   @BeforeEach
   void start() throws Exception {
-    cluster = ProcessCluster.start(Map.of());
+    cluster = ProcessCluster.start(Map.of("RCLOUD_THREADS", String.valueOf(threads)));
     before = cluster.awaitAtRest();
     mebibytes = Holdings.mebibytes(cluster.gateway());
   }
@@ -39,12 +46,13 @@ class BurstConditionIT {
 
   @Test
   void twentyThousandConnects() throws Exception {
-    Burst burst = Burst.of(cluster.port(), 20_000, 8_000);
+    Burst burst = Burst.of(cluster.port(), 20_000, 8_000, 3_000, cluster.gateway());
     double grown = grown();
     String served = Condition.seconds(cluster.awaitServed());
     Holdings after = cluster.awaitAtRest();
     Condition.report(
-        "20,000 connects in a burst, up to %d at a time".formatted(burst.mostOpen()),
+        "20,000 connects in a burst, up to %d at a time, %d event loops"
+            .formatted(burst.mostOpen(), threads),
         "%d without a greeting; all greeted in %s, %s; memory %+.0f MiB; a session %s after; %s",
         burst.failed(),
         Condition.seconds(burst.length()),
@@ -76,7 +84,8 @@ class BurstConditionIT {
     long begin = System.nanoTime();
     Holdings after = cluster.awaitAtRest();
     Condition.report(
-        "15,000 resets: a third silent, a third within a header, a third while R evaluates (30 s)",
+        "15,000 resets: a third silent, a third in a header, a third while R evaluates (30 s), %d loops"
+            .formatted(threads),
         "%d could not connect; memory %+.0f MiB; a session %s after, at rest %.1f s after; %s",
         failed,
         grown,
@@ -106,7 +115,7 @@ class BurstConditionIT {
     double grown = grown();
     Holdings after = cluster.awaitAtRest();
     Condition.report(
-        "2,000 packets that announce 2^63 bytes, or one less",
+        "2,000 packets that announce 2^63 bytes, or one less, %d event loops".formatted(threads),
         "%d told 0x4b and closed, %d not; memory %+.0f MiB; %s",
         told.get(),
         failed,

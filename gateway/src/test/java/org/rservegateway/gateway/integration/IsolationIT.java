@@ -15,7 +15,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Under load, while R processes are killed and clients break off at random, no client sees
@@ -24,7 +25,7 @@ import org.junit.jupiter.api.Test;
 class IsolationIT {
 
   private static final int CLIENTS = 12;
-  private static final int SESSIONS = 1_200;
+  private static final int SESSIONS = 600;
   private static final int MOST_BYTES = 200_000;
 
   private final AtomicInteger left = new AtomicInteger(SESSIONS);
@@ -35,10 +36,12 @@ class IsolationIT {
   private final Queue<String> wrong = new ConcurrentLinkedQueue<>();
   private final Set<String> directories = ConcurrentHashMap.newKeySet();
 
-  @Test
-  void noClientSeesAnything() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void noClientSeesAnything(int eventLoops) throws Exception {
     Map<String, String> settings =
-        Map.of("RCLOUD_POOL_MAXSESSIONSPERNODE", "10", "RCLOUD_THREADS", "2");
+        Map.of(
+            "RCLOUD_POOL_MAXSESSIONSPERNODE", "10", "RCLOUD_THREADS", String.valueOf(eventLoops));
     try (TestCluster cluster = TestCluster.start(2, settings)) {
       AtomicBoolean done = new AtomicBoolean();
       Thread killer = new Thread(() -> killAtRandom(cluster, done));

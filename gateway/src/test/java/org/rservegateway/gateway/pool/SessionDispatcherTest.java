@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.gateway.tunnel.Tunnel;
 import org.rservegateway.wire.QapGreeting;
@@ -115,6 +116,96 @@ class SessionDispatcherTest {
   }
 
   @Test
+  void whoMayHaveWhatIsFreeIsServedInOrderAmongTheOthers() {
+    dispatcher.nodesAre(Set.of("a", "b"));
+    Waiting onlyB = new Waiting(List.of("b"));
+    Waiting any = new Waiting();
+    Waiting alsoB = new Waiting(List.of("b"));
+    List.of(onlyB, any, alsoB).forEach(dispatcher::enqueue);
+
+    cluster.open("b").get(0).ready();
+    assertThat(onlyB.tunnel).isNotNull();
+    assertThat(any.tunnel).isNull();
+    cluster.open("b").get(1).ready();
+    assertThat(any.tunnel).isNotNull();
+    assertThat(alsoB.tunnel).isNull();
+    cluster.open("a").get(0).ready();
+    assertThat(alsoB.tunnel).isNull();
+    cluster.open("b").get(2).ready();
+
+    assertThat(alsoB.tunnel).isNotNull();
+    assertThat(dispatcher.waiting()).isZero();
+  }
+
+  @Test
+  void whoWaitsMayHaveOtherNodesAfterAReload() {
+    dispatcher.nodesAre(Set.of("a", "b"));
+    List<String> nodes = new ArrayList<>(List.of("b"));
+    Waiting waiting = new Waiting(nodes);
+    dispatcher.enqueue(waiting);
+    cluster.open("a").get(0).ready();
+    assertThat(waiting.tunnel).isNull();
+
+    nodes.set(0, "a");
+    dispatcher.maintain();
+
+    assertThat(waiting.tunnel.node().name()).isEqualTo("a");
+  }
+
+  /** Who waits is looked at when its turn comes, and not at each change. */
+  @Test
+  void changesAreCheapHoweverManyWait() {
+    EmbeddedCluster large = new EmbeddedCluster(Map.of("RCLOUD_LIMITS_QUEUE", "100000"));
+    large.dispatcher().nodesAre(Set.of("a"));
+    List<Counted> crowd = new ArrayList<>();
+    for (int i = 0; i < 20_000; i++) {
+      crowd.add(new Counted(i % 3 == 0 ? List.of("b") : List.of()));
+      assertThat(large.dispatcher().enqueue(crowd.get(i))).isTrue();
+    }
+
+    for (Counted counted : crowd) {
+      assertThat(large.dispatcher().withdraw(counted)).isTrue();
+    }
+
+    assertThat(crowd).allSatisfy(counted -> assertThat(counted.asked).isLessThanOrEqualTo(4));
+    assertThat(large.dispatcher().waiting()).isZero();
+    large.close();
+  }
+
+  /** How often somebody who waits was looked at. */
+  private static final class Counted implements Applicant {
+
+    private final List<String> nodes;
+    private int asked;
+
+    Counted(List<String> nodes) {
+      this.nodes = nodes;
+    }
+
+    @Override
+    public List<String> nodes() {
+      asked++;
+      return nodes;
+    }
+
+    @Override
+    public boolean wantsGreeting() {
+      asked++;
+      return false;
+    }
+
+    @Override
+    public void greetingKnown(QapGreeting greeting) {
+      throw new AssertionError("it has one");
+    }
+
+    @Override
+    public void assigned(Lease lease) {
+      throw new AssertionError("there is none");
+    }
+  }
+
+  @Test
   void whoComesBackIsServedFirst() {
     dispatcher.nodesAre(Set.of("a"));
     Waiting waiting = apply();
@@ -132,7 +223,7 @@ class SessionDispatcherTest {
     readyNodes("a");
     Waiting session = take();
     Far far = farOf(session);
-    session.tunnel.serve(session);
+    session.tunnel.serve(session.lease, session);
 
     session.tunnel.end(session, "done");
     far.message();
@@ -146,11 +237,62 @@ class SessionDispatcherTest {
   }
 
   @Test
+  void aLeaseIsNoGoodForTheNextRSession() {
+    readyNodes("a");
+    Waiting slow = take();
+    Far far = farOf(slow);
+    far.ended(false);
+    far.message();
+    far.ready();
+    List<Waiting> others = List.of(take(), take());
+    Waiting other =
+        others.stream().filter(one -> one.tunnel == slow.tunnel).findAny().orElseThrow();
+
+    assertThat(slow.tunnel.serve(slow.lease, slow)).isNull();
+    dispatcher.giveBack(slow.lease);
+
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(2);
+    assertThat(other.tunnel.serve(other.lease, other).session()).isEqualTo(2);
+    assertThat(slow.tunnel.serve(slow.lease, slow)).isNull();
+  }
+
+  @Test
+  void aLeaseThatComesBackAfterTheNextRSessionWasAnnouncedChangesNothing() {
+    readyNodes("a");
+    Waiting slow = take();
+    Far far = farOf(slow);
+    far.ended(false);
+    far.message();
+    far.ready();
+    SessionDispatcher.TunnelCounts before = dispatcher.tunnels().get("a");
+    assertThat(before.inUse()).isZero();
+
+    dispatcher.giveBack(slow.lease);
+
+    assertThat(dispatcher.tunnels().get("a")).isEqualTo(before);
+  }
+
+  @Test
+  void aLeaseIsUsedOrGivenBackOnce() {
+    readyNodes("a");
+    Waiting session = take();
+    assertThat(session.tunnel.serve(session.lease, session)).isNotNull();
+
+    dispatcher.giveBack(session.lease);
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(1);
+
+    Waiting gone = take();
+    dispatcher.giveBack(gone.lease);
+    assertThat(gone.tunnel.serve(gone.lease, gone)).isNull();
+    assertThat(dispatcher.tunnels().get("a").inUse()).isEqualTo(1);
+  }
+
+  @Test
   void tunnelGivenBackUnusedServesTheNext() {
     readyNodes("a");
     Waiting gone = take();
 
-    dispatcher.giveBack(gone.tunnel);
+    dispatcher.giveBack(gone.lease);
 
     assertThat(dispatcher.tunnels().get("a"))
         .isEqualTo(new SessionDispatcher.TunnelCounts(0, 2, 1));
@@ -222,7 +364,7 @@ class SessionDispatcherTest {
     Waiting one = take();
     Waiting other = take();
     Waiting onA = one.tunnel.node().name().equals("a") ? one : other;
-    onA.tunnel.serve(onA);
+    onA.tunnel.serve(onA.lease, onA);
 
     dispatcher.nodesAre(Set.of("b"));
 
@@ -265,7 +407,7 @@ class SessionDispatcherTest {
       cluster.allReady();
     }
     for (Waiting session : sessions) {
-      dispatcher.giveBack(session.tunnel);
+      dispatcher.giveBack(session.lease);
     }
     assertThat(dispatcher.tunnels().get("a").ready()).isEqualTo(4);
 
@@ -341,6 +483,7 @@ class SessionDispatcherTest {
 
     private final List<String> nodes;
     private Tunnel tunnel;
+    private Lease lease;
 
     Waiting() {
       this(List.of());
@@ -366,9 +509,10 @@ class SessionDispatcherTest {
     }
 
     @Override
-    public void assigned(Tunnel assigned) {
-      assertThat(tunnel).isNull();
-      tunnel = assigned;
+    public void assigned(Lease assigned) {
+      assertThat(lease).isNull();
+      lease = assigned;
+      tunnel = assigned.tunnel();
     }
 
     @Override

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
+import com.code_intelligence.jazzer.driver.FuzzedDataProviderImpl;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.netty.handler.timeout.IdleStateEvent;
 import java.time.Duration;
@@ -13,7 +14,10 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.RSessionListener;
 import org.rservegateway.wire.QapCommand;
@@ -29,9 +33,21 @@ import org.rservegateway.wire.testing.LoggedFaults;
 class ClientSessionFuzzTest {
 
   private static final int MOST_STEPS = 200;
+  private static final int DRAWN_RUNS = 150;
+  private static final int DRAWN_BYTES = 1_500;
   private static final int MOST_CLIENTS = 4;
   private static final int MOST_PAYLOAD = 60;
   private static final int MOST_JUNK = 40;
+
+  /** Around what a read, a frame, a buffer and a payload that is copied may have, by 16 bytes. */
+  private static final int[] BOUNDS = {
+    0, 1, 15, 16, 17, 1_007, 1_008, 1_023, 1_024, 1_025, 4_096, 16_384, 65_519, 65_520, 65_521,
+    65_535, 65_536, 65_537, 65_552, 131_072, 262_144
+  };
+
+  private static final long[] ANNOUNCED = {
+    (1 << 24) - 1, 1 << 24, (1L << 32) - 1, 1L << 32, (1L << 32) + 1, Long.MAX_VALUE, -1
+  };
   private static final Duration LONGER_THAN_ALL_TIMEOUTS = Duration.ofHours(6);
 
   /** It closes a tunnel whose handling threw, and says so only there. */
@@ -43,6 +59,9 @@ class ClientSessionFuzzTest {
   private static final int[] COMMANDS = {
     QapCommand.EVAL.code(),
     QapCommand.VOID_EVAL.code(),
+    QapCommand.LOGIN.code(),
+    QapCommand.SERIALIZED_EVAL.code(),
+    QapCommand.SERIALIZED_ASSIGN.code(),
     QapCommand.SHUTDOWN.code(),
     QapCommand.CONTROL_EVAL.code(),
     QapCommand.DETACH_SESSION.code(),
@@ -57,15 +76,33 @@ class ClientSessionFuzzTest {
           "RCLOUD_POOL_MAXSESSIONSPERNODE", "2",
           "RCLOUD_LIMITS_SESSIONS", "3",
           "RCLOUD_LIMITS_QUEUE", "1",
-          "RCLOUD_LIMITS_PACKET", "50B",
           "RCLOUD_TIMEOUTS_EVALUATION", "2h",
           "RCLOUD_TIMEOUTS_LIFETIME", "5h");
 
   @FuzzTest
   void anyEventsInAnyOrderKeepThePromises(FuzzedDataProvider data) {
+    run(data, data.consumeBoolean());
+  }
+
+  /** The same without a fuzzer, on one event loop and on one for each tunnel. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void drawnEventsKeepThePromises(boolean manyLoops) {
+    for (int seed = 0; seed < DRAWN_RUNS; seed++) {
+      byte[] drawn = new byte[DRAWN_BYTES];
+      new Random(seed).nextBytes(drawn);
+      try (FuzzedDataProviderImpl data = FuzzedDataProviderImpl.withJavaData(drawn)) {
+        run(data, manyLoops);
+      } catch (RuntimeException | Error e) {
+        throw new AssertionError("with seed " + seed, e);
+      }
+    }
+  }
+
+  private static void run(FuzzedDataProvider data, boolean manyLoops) {
     BufferBalance buffers = new BufferBalance();
     try (LoggedFaults faults = new LoggedFaults(TUNNEL_LOGGER)) {
-      Run run = new Run(data);
+      Run run = new Run(data, manyLoops);
       for (int i = 0; i < MOST_STEPS && data.remainingBytes() > 0; i++) {
         run.step();
         run.live();
@@ -88,15 +125,19 @@ class ClientSessionFuzzTest {
     private final List<SimulatedNode> nodes = new ArrayList<>();
     private final Set<Integer> evaluated = new HashSet<>();
     private final Set<Integer> usedAsAnswers = new HashSet<>();
+    private final Map<Integer, Integer> responses = new HashMap<>();
+    private final boolean large;
 
-    Run(FuzzedDataProvider data) {
+    Run(FuzzedDataProvider data, boolean manyLoops) {
       this.data = data;
       clientsKeepToQap = data.consumeBoolean();
       nodesKeepToProtocol = data.consumeBoolean();
       greeting = data.consumeBoolean() ? EmbeddedCluster.OPEN_GREETING : LOGIN_GREETING;
       Map<String, String> settings = new HashMap<>(SETTINGS);
+      large = data.consumeBoolean();
+      settings.put("RCLOUD_LIMITS_PACKET", large ? "0" : "50B");
       settings.put("RCLOUD_ONCLIENTGONE", data.consumeBoolean() ? "kill" : "finish");
-      cluster = new EmbeddedCluster(settings);
+      cluster = new EmbeddedCluster(settings, manyLoops);
       cluster.dispatcher().nodesAre(Set.of("a"));
     }
 
@@ -104,8 +145,26 @@ class ClientSessionFuzzTest {
       return clientsKeepToQap && nodesKeepToProtocol;
     }
 
+    private int payload() {
+      return large && data.consumeInt(0, 3) == 0
+          ? data.pickValue(BOUNDS)
+          : data.consumeInt(0, MOST_PAYLOAD);
+    }
+
+    private int portion() {
+      return large ? Math.max(1, data.pickValue(BOUNDS)) : data.consumeInt(1, MOST_JUNK);
+    }
+
+    /** What R answers with 0, 1 or 2 responses; a node that breaks QAP1 knows only one. */
+    private int command() {
+      int command = data.pickValue(COMMANDS);
+      boolean special = ResponseCount.of(command) != ResponseCount.ONE;
+      return special && !nodesKeepToProtocol ? QapCommand.EVAL.code() : command;
+    }
+
     void step() {
-      switch (data.consumeInt(0, 7)) {
+      switch (data.consumeInt(0, 8)) {
+        case 8 -> cluster.arrive();
         case 0 -> clientArrives();
         case 1, 2, 3 -> clientDoes();
         case 4, 5, 6 -> nodeDoes();
@@ -126,16 +185,19 @@ class ClientSessionFuzzTest {
       SimulatedClient client = clients.get(data.consumeInt(0, clients.size() - 1));
       switch (data.consumeInt(0, 7)) {
         case 0, 1 -> {
-          client.writesPacket(data.pickValue(COMMANDS), data.consumeInt(0, MOST_PAYLOAD));
+          client.writesPacket(command(), payload());
           client.sends(Integer.MAX_VALUE);
         }
-        case 2 -> client.writesPacket(data.pickValue(COMMANDS), data.consumeInt(0, MOST_PAYLOAD));
-        case 3 -> client.sends(data.consumeInt(1, MOST_JUNK));
+        case 2 -> client.writesPacket(command(), payload());
+        case 3 -> client.sends(portion());
         case 4 -> client.reads(data.consumeBoolean());
         case 5 -> client.leaves();
         case 6 -> client.session().endByOperator();
         default -> {
           if (!clientsKeepToQap) {
+            if (data.consumeBoolean()) {
+              client.announces(command(), data.pickValue(ANNOUNCED));
+            }
             client.writes(data.consumeBytes(data.consumeInt(1, MOST_JUNK)));
           }
         }
@@ -147,17 +209,21 @@ class ClientSessionFuzzTest {
         return;
       }
       SimulatedNode node = nodes.get(data.consumeInt(0, nodes.size() - 1));
-      switch (data.consumeInt(0, 11)) {
+      switch (data.consumeInt(0, 12)) {
+        case 12 -> {
+          node.rReads();
+          node.rFails();
+        }
         case 0, 1 -> node.becomesReady(greeting);
         case 2 -> node.rReads();
         case 3 -> {
           node.rReads();
-          node.rAnswers(data.consumeInt(0, MOST_PAYLOAD));
+          node.rAnswers(payload());
           node.sends(Integer.MAX_VALUE);
         }
-        case 4 -> node.rAnswers(data.consumeInt(0, MOST_PAYLOAD));
+        case 4 -> node.rAnswers(payload());
         case 5 -> node.rSpeaksOutOfBand(data.consumeBoolean());
-        case 6 -> node.sends(data.consumeInt(1, MOST_JUNK));
+        case 6 -> node.sends(portion());
         case 7 -> node.rEnds();
         case 8 -> node.takesBytes(data.consumeBoolean());
         case 9 -> node.breaks();
@@ -206,6 +272,7 @@ class ClientSessionFuzzTest {
                 allKeepToProtocols(),
                 evaluated,
                 usedAsAnswers,
+                responses,
                 this::sentByR));
       }
       nodes.forEach(SimulatedNode::live);
@@ -220,6 +287,7 @@ class ClientSessionFuzzTest {
     }
 
     void end() {
+      allArrive();
       assertAllArrived();
       if (allKeepToProtocols()) {
         finishWork();
@@ -227,12 +295,20 @@ class ClientSessionFuzzTest {
       }
       clients.forEach(SimulatedClient::leaves);
       live();
+      allArrive();
       cluster.pass(LONGER_THAN_ALL_TIMEOUTS);
       live();
       assertNobodyIsLeft();
       cluster.close();
       clients.forEach(SimulatedClient::release);
       nodes.forEach(SimulatedNode::release);
+    }
+
+    private void allArrive() {
+      while (cluster.arriving() > 0) {
+        cluster.arrive();
+        live();
+      }
     }
 
     /** Everybody reads, and goes on until there is nothing left to do. */
@@ -249,6 +325,7 @@ class ClientSessionFuzzTest {
           node.sends(Integer.MAX_VALUE);
         }
         live();
+        allArrive();
       }
     }
 
@@ -257,7 +334,7 @@ class ClientSessionFuzzTest {
         boolean isAsked =
             nodes.stream().anyMatch(node -> node.asks() && client.isServedBy(node.far().serves()));
         if (!isAsked) {
-          client.assertAllAnswered(usedAsAnswers);
+          client.assertAllAnswered(usedAsAnswers, responses);
         }
       }
     }

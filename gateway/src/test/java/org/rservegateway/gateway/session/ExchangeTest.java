@@ -3,6 +3,10 @@ package org.rservegateway.gateway.session;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
 
@@ -121,5 +125,217 @@ class ExchangeTest {
 
   private static Refusal refusal(String text) {
     return new Refusal(QapError.ACCESS_DENIED, text, 0);
+  }
+
+  // ---- commands whose responses are not just one (Rserv.c)
+
+  private static QapHeader command(QapCommand command) {
+    return new QapHeader(command.code(), 0, 0);
+  }
+
+  private static QapHeader error(int code) {
+    return new QapHeader(0x10002 | code << 24, 0, 0);
+  }
+
+  /** As a session does it: a probe comes before a packet where one is needed. */
+  private boolean sends(QapHeader header) {
+    boolean probes = exchange.needsProbe();
+    if (probes) {
+      exchange.probed();
+    }
+    exchange.sent(header);
+    return probes;
+  }
+
+  private boolean passes(QapHeader header) {
+    boolean passes = !exchange.isForUs(header);
+    exchange.received(header);
+    return passes;
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = QapCommand.class,
+      names = {"SERIALIZED_EVAL", "SERIALIZED_EXPRESSION_EVAL", "SERIALIZED_ASSIGN"})
+  void whatMayHaveNoResponseIsFollowedByAProbe(QapCommand serialized) {
+    assertThat(sends(command(serialized))).isFalse();
+    assertThat(sends(EVAL)).isTrue();
+
+    assertThat(passes(error(0x43))).as("the answer to the probe").isFalse();
+    assertThat(exchange.isBusy()).as("with the command behind it").isTrue();
+    assertThat(passes(OK)).isTrue();
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = QapCommand.class,
+      names = {"SERIALIZED_EVAL", "SERIALIZED_EXPRESSION_EVAL", "SERIALIZED_ASSIGN"})
+  void whatHadAResponseThoughItMightHaveHadNoneIsThrough(QapCommand serialized) {
+    sends(command(serialized));
+    sends(EVAL);
+
+    assertThat(passes(OK)).isTrue();
+    assertThat(passes(error(0x43))).as("the answer to the probe").isFalse();
+    assertThat(exchange.isBusy()).isTrue();
+    assertThat(passes(error(0x43))).as("R's answer to the client").isTrue();
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @Test
+  void noProbeIsNeededWhereTheResponseHasCome() {
+    sends(command(QapCommand.SERIALIZED_EVAL));
+    passes(OK);
+
+    assertThat(sends(EVAL)).isFalse();
+  }
+
+  @Test
+  void noProbeIsNeededBehindACommandThatHasAsked() {
+    sends(command(QapCommand.SERIALIZED_EVAL));
+    passes(OOB_MSG);
+
+    assertThat(sends(EVAL)).as("before the answer").isFalse();
+    assertThat(sends(EVAL)).as("behind the answer").isFalse();
+    passes(OK);
+    assertThat(exchange.isBusy()).isTrue();
+    passes(OK);
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @Test
+  void aProbeThatRTakesForAnAnswerIsForgotten() {
+    Refusal refusal = refusal("a");
+    sends(command(QapCommand.SERIALIZED_EVAL));
+    sends(EVAL);
+    exchange.refused(refusal);
+
+    passes(OOB_MSG);
+    assertThat(exchange.isAnswerOwed()).isFalse();
+    assertThat(passes(OK)).isTrue();
+    assertThat(exchange.isBusy()).isTrue();
+    assertThat(passes(error(0x43))).as("no probe's answer").isTrue();
+
+    assertThat(exchange.nextDue()).isSameAs(refusal);
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @Test
+  void assigningThatFailsHasTwoResponses() {
+    Refusal refusal = refusal("a");
+    sends(command(QapCommand.SERIALIZED_ASSIGN));
+    if (exchange.needsProbe()) {
+      exchange.probed();
+    }
+    exchange.refused(refusal);
+
+    assertThat(passes(error(1))).isTrue();
+    assertThat(passes(error(1))).isTrue();
+    assertThat(exchange.nextDue()).isNull();
+    assertThat(passes(error(0x43))).isFalse();
+
+    assertThat(exchange.nextDue()).isSameAs(refusal);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "LOGIN, 0x44, 0x43",
+    "LOGIN, 0x44, 0x41",
+    "SECURE_LOGIN, 0x44, 0x43",
+    "SECURE_LOGIN, 0x41, 0x43",
+    "SECURE_LOGIN, 0x41, 0x41"
+  })
+  void theSecondResponseToALoginIsNotThatToTheNextCommand(
+      QapCommand login, String first, String second) {
+    Refusal refusal = refusal("a");
+    sends(command(login));
+    sends(EVAL);
+    exchange.refused(refusal);
+    sends(EVAL);
+
+    assertThat(passes(error(Integer.decode(first)))).isTrue();
+    assertThat(passes(error(Integer.decode(second)))).isTrue();
+    assertThat(exchange.nextDue()).isNull();
+    passes(OK);
+    assertThat(exchange.nextDue()).isSameAs(refusal);
+    assertThat(exchange.isBusy()).isTrue();
+    passes(OK);
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"LOGIN, 0x43", "SECURE_LOGIN, 0x62", "LOGIN, -1", "SERIALIZED_ASSIGN, 0x44"})
+  void oneResponseIsEnoughWhereNoneFollows(QapCommand command, String code) {
+    int error = Integer.decode(code);
+    sends(command(command));
+    passes(error < 0 ? OK : error(error));
+
+    sends(EVAL);
+
+    assertThat(exchange.isBusy()).isTrue();
+    passes(OK);
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @Test
+  void aSecondResponseThatDoesNotComeHangsNothing() {
+    sends(command(QapCommand.LOGIN));
+    passes(error(0x44));
+    assertThat(exchange.isBusy()).as("the client has its answer").isFalse();
+
+    sends(EVAL);
+    assertThat(exchange.isBusy()).isTrue();
+    passes(OK);
+
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  // ---- object capabilities
+
+  private static final QapHeader CALL = command(QapCommand.OBJECT_CAPABILITY_CALL);
+
+  @Test
+  void onlyAPacketOutOfBandAnswersACapabilitysQuestion() {
+    exchange.speaksInCapabilities();
+    exchange.sent(CALL);
+    exchange.received(OOB_MSG);
+
+    assertThat(exchange.isAnswer(CALL)).isFalse();
+    exchange.sent(CALL);
+    exchange.received(OK);
+    assertThat(exchange.isAnswerOwed()).isTrue();
+    assertThat(exchange.isBusy()).isTrue();
+
+    assertThat(exchange.isAnswer(OOB_MSG)).isTrue();
+    exchange.sent(OOB_MSG);
+    assertThat(exchange.isAnswerOwed()).isFalse();
+    exchange.received(OK);
+    assertThat(exchange.isBusy()).isFalse();
+    assertThat(exchange.commands()).isEqualTo(2);
+  }
+
+  @Test
+  void whatIsSentAheadIsACallWhereACapabilityAsks() {
+    exchange.speaksInCapabilities();
+    exchange.sent(CALL);
+    exchange.sent(CALL);
+
+    exchange.received(OOB_MSG);
+
+    assertThat(exchange.isAnswerOwed()).isTrue();
+    exchange.received(OK);
+    exchange.received(OK);
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
+  @Test
+  void aRefusalIsDueAtOnceWhereCallsHaveNoOrder() {
+    Refusal refusal = refusal("a");
+    exchange.speaksInCapabilities();
+    exchange.sent(CALL);
+
+    exchange.refused(refusal);
+
+    assertThat(exchange.nextDue()).isSameAs(refusal);
   }
 }

@@ -9,6 +9,7 @@ import io.netty.buffer.Unpooled;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -31,40 +32,85 @@ class RequestFilterTest {
                 : header.command() == STOPPING ? Verdict.STOP : Verdict.PASS;
           });
 
-  @Test
-  void whatPassesIsTheSameBuffer() {
-    ByteBuf in = Unpooled.wrappedBuffer(packet(PASSING, 5), packet(PASSING, 0));
+  private List<ByteBuf> filter(ByteBuf in) {
+    List<ByteBuf> passing = new ArrayList<>();
+    filter.filter(in, passing::add);
+    return passing;
+  }
 
-    ByteBuf out = filter.filter(in);
-
-    assertThat(out).isSameAs(in);
-    assertThat(hex(out)).isEqualTo(hex(packet(PASSING, 5)) + hex(packet(PASSING, 0)));
-    out.release();
+  private static String takeHex(List<ByteBuf> pieces) {
+    StringBuilder all = new StringBuilder();
+    for (ByteBuf piece : pieces) {
+      all.append(hex(piece));
+      piece.release();
+    }
+    return all.toString();
   }
 
   @Test
-  void aHeaderIsHeldUntilItIsWhole() {
-    ByteBuf packet = packet(PASSING, 5);
+  void whatPassesIsNotCopied() {
+    ByteBuf in = Unpooled.wrappedBuffer(packet(PASSING, 5), packet(PASSING, 0));
+    String bytes = hex(in);
 
-    ByteBuf first = filter.filter(packet.readRetainedSlice(15));
-    ByteBuf second = filter.filter(packet);
+    List<ByteBuf> out = filter(in);
 
-    assertThat(first.readableBytes()).isZero();
-    assertThat(hex(second)).isEqualTo(hex(packet(PASSING, 5)));
-    first.release();
-    second.release();
+    assertThat(out).singleElement().satisfies(piece -> assertThat(piece.unwrap()).isSameAs(in));
+    assertThat(takeHex(out)).isEqualTo(bytes);
+    assertThat(in.refCnt()).isZero();
+  }
+
+  @Test
+  void thePayloadBehindAHeaderOfTwoReadsIsNotCopied() {
+    ByteBuf packet = packet(PASSING, 5000);
+    String bytes = hex(packet);
+
+    List<ByteBuf> first = filter(packet.readRetainedSlice(15));
+    List<ByteBuf> second = filter(packet);
+
+    assertThat(first).isEmpty();
+    assertThat(second).hasSize(2);
+    assertThat(second.get(0).readableBytes()).isEqualTo(QapHeader.BYTES);
+    assertThat(second.get(1).unwrap()).isSameAs(packet);
+    assertThat(takeHex(second)).isEqualTo(bytes);
   }
 
   @Test
   void nothingPassesBehindAPacketThatStops() {
-    ByteBuf out =
-        filter.filter(
-            Unpooled.wrappedBuffer(packet(PASSING, 2), packet(STOPPING, 1), packet(3, 3)));
+    List<ByteBuf> out =
+        filter(Unpooled.wrappedBuffer(packet(PASSING, 2), packet(STOPPING, 1), packet(3, 3)));
 
-    assertThat(hex(out)).isEqualTo(hex(packet(PASSING, 2)));
+    assertThat(takeHex(out)).isEqualTo(hex(packet(PASSING, 2)));
     assertThat(filter.isStopped()).isTrue();
     assertThat(judged).hasSize(2);
-    out.release();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {PASSING, DROPPED, STOPPING})
+  void whatIsInsertedComesBeforeThePacketThatIsJudged(int command) {
+    RequestFilter[] inserting = new RequestFilter[1];
+    ByteBuf in = Unpooled.wrappedBuffer(packet(PASSING, 2), packet(command, 3));
+    for (int cut = 0; cut <= in.readableBytes(); cut++) {
+      List<ByteBuf> out = new ArrayList<>();
+      ByteBuf copy = in.copy();
+
+      inserting[0] = new RequestFilter(judge(inserting));
+      inserting[0].filter(copy.readRetainedSlice(cut), out::add);
+      inserting[0].filter(copy, out::add);
+
+      String last = command == PASSING ? hex(packet(PASSING, 3)) : "";
+      assertThat(takeHex(out))
+          .isEqualTo(hex(packet(0, 0)) + hex(packet(PASSING, 2)) + hex(packet(0, 0)) + last);
+    }
+    in.release();
+  }
+
+  private static Function<QapHeader, Verdict> judge(RequestFilter[] filter) {
+    return header -> {
+      filter[0].insertBefore(new QapHeader(0, 0, 0));
+      return header.command() == DROPPED
+          ? Verdict.DROP
+          : header.command() == STOPPING ? Verdict.STOP : Verdict.PASS;
+    };
   }
 
   @ParameterizedTest
@@ -85,9 +131,11 @@ class RequestFilterTest {
     ByteBuf passed = Unpooled.buffer();
     while (all.isReadable()) {
       int slice = Math.min(all.readableBytes(), 1 + random.nextInt(60));
-      ByteBuf out = filter.filter(all.readRetainedSlice(slice));
-      passed.writeBytes(out);
-      out.release();
+      for (ByteBuf out : filter(all.readRetainedSlice(slice))) {
+        assertThat(out.isReadable()).isTrue();
+        passed.writeBytes(out);
+        out.release();
+      }
     }
 
     assertThat(hex(passed)).isEqualTo(hex(passing));

@@ -3,10 +3,14 @@ package org.rservegateway.gateway.session;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
@@ -23,6 +27,9 @@ import org.rservegateway.wire.TunnelMessage;
 final class SimulatedNode {
 
   private static final int RESP_OK = 0x10001;
+  private static final int INVALID_COMMAND = 0x43;
+  private static final int INVALID_PARAMETER = 0x44;
+  private static final int PROBE = 0;
   private static final int OOB_SEND = 0x21000;
   private static final int OOB_MSG = 0x22000;
 
@@ -41,13 +48,18 @@ final class SimulatedNode {
 
   private final ByteBuf received = Unpooled.buffer();
   private final ByteBuf handedToR = Unpooled.buffer();
-  private final ByteBuf unsent = Unpooled.buffer();
+  private final Deque<Said> unsent = new ArrayDeque<>();
+  private final Map<Integer, Integer> responses;
   private long session;
   private boolean isOpen;
   private boolean mayOpen = true;
   private boolean reachedR;
   private QapHeader current;
   private boolean asksClient;
+  private boolean hasAsked;
+
+  /** What R has said and not sent. */
+  private record Said(ByteBuf bytes, boolean isForClient) {}
 
   /**
    * A node whose first R session is being opened.
@@ -55,6 +67,7 @@ final class SimulatedNode {
    * @param judges whether R checks which commands it gets: all clients keep to QAP1, and all nodes
    * @param evaluated gathers the ids of the commands that an R has evaluated, each once
    * @param usedAsAnswers gathers the ids of packets that answered a question of R's
+   * @param responses gathers how many an R gave to which command, where it was not one
    * @param sentByR hears what R sends for whom
    */
   SimulatedNode(
@@ -62,7 +75,9 @@ final class SimulatedNode {
       boolean judges,
       Set<Integer> evaluated,
       Set<Integer> usedAsAnswers,
+      Map<Integer, Integer> responses,
       BiConsumer<RSessionListener, byte[]> sentByR) {
+    this.responses = responses;
     this.far = far;
     this.judges = judges;
     this.evaluated = evaluated;
@@ -117,7 +132,8 @@ final class SimulatedNode {
 
   private void begins(QapHeader header) {
     current = header;
-    if (judges) {
+    hasAsked = false;
+    if (judges && header.command() != PROBE) {
       assertThat(NEVER_FOR_R).as("commands that reach R").doesNotContain(header.command());
       assertThat(QapCommand.isControl(header.command())).as("a control command").isFalse();
       assertThat(evaluated.add(header.messageId())).as("evaluated only once").isTrue();
@@ -132,36 +148,89 @@ final class SimulatedNode {
   /** R answers the command that it evaluates. */
   void rAnswers(int payload) {
     if (current != null && !asksClient) {
-      new QapHeader(RESP_OK, payload, current.messageId()).writeTo(unsent);
-      unsent.writeZero(payload);
+      if (current.command() == PROBE) {
+        says(new QapHeader(error(INVALID_COMMAND), 0, 0), false);
+      } else {
+        says(new QapHeader(RESP_OK, payload, current.messageId()), true);
+      }
       current = null;
     }
+  }
+
+  /** R does not understand the command, and says so as Rserve does: once, twice or never. */
+  void rFails() {
+    if (current == null || asksClient) {
+      return;
+    }
+    if (current.command() == QapCommand.LOGIN.code()) {
+      twice(INVALID_PARAMETER, INVALID_COMMAND);
+    } else if (current.command() == QapCommand.SERIALIZED_ASSIGN.code() && hasAsked) {
+      twice(1, 1);
+    } else if (ResponseCount.of(current.command()).mayBeNone() && !hasAsked) {
+      responses.put(current.messageId(), 0);
+    } else {
+      rAnswers(0);
+    }
+    current = null;
+  }
+
+  private void twice(int first, int second) {
+    responses.put(current.messageId(), 2);
+    says(new QapHeader(error(first), 0, current.messageId()), true);
+    says(new QapHeader(error(second), 0, current.messageId()), true);
+  }
+
+  private static int error(int code) {
+    return 0x10002 | code << 24;
+  }
+
+  private void says(QapHeader header, boolean isForClient) {
+    ByteBuf packet = Unpooled.buffer();
+    header.writeTo(packet);
+    unsent.addLast(new Said(packet.writeZero((int) header.length()), isForClient));
   }
 
   /** R shows its client something in the middle of an evaluation, or asks it something. */
   void rSpeaksOutOfBand(boolean asks) {
     if (current != null && !asksClient) {
-      new QapHeader(asks ? OOB_MSG : OOB_SEND, 4, 0).writeTo(unsent);
-      unsent.writeZero(4);
+      says(new QapHeader(asks ? OOB_MSG : OOB_SEND, 4, 0), true);
       asksClient = asks;
+      hasAsked |= asks;
     }
   }
 
   /** R says anything. */
   void rSays(byte[] bytes) {
-    unsent.writeBytes(bytes);
+    unsent.addLast(new Said(Unpooled.copiedBuffer(bytes), true));
   }
 
   /** As much of what R said goes to the gateway, if that reads. */
   void sends(int most) {
-    if (isConnected() && isOpen && far.channel().config().isAutoRead() && unsent.isReadable()) {
-      byte[] bytes = new byte[Math.min(most, unsent.readableBytes())];
-      unsent.readBytes(bytes);
-      RSessionListener listener = far.serves();
-      if (listener != null) {
-        sentByR.accept(listener, bytes);
+    if (!isConnected() || !isOpen || !far.channel().config().isAutoRead()) {
+      return;
+    }
+    ByteBuf sent = Unpooled.buffer();
+    ByteBuf forClient = Unpooled.buffer();
+    while (!unsent.isEmpty() && sent.readableBytes() < most) {
+      Said said = unsent.peekFirst();
+      int length = Math.min(most - sent.readableBytes(), said.bytes.readableBytes());
+      if (said.isForClient) {
+        forClient.writeBytes(said.bytes, said.bytes.readerIndex(), length);
       }
-      far.sends(far.channel().alloc().buffer(bytes.length).writeBytes(bytes));
+      sent.writeBytes(said.bytes, length);
+      if (!said.bytes.isReadable()) {
+        unsent.removeFirst().bytes.release();
+      }
+    }
+    RSessionListener listener = far.serves();
+    if (listener != null) {
+      sentByR.accept(listener, ByteBufUtil.getBytes(forClient));
+    }
+    forClient.release();
+    if (sent.isReadable()) {
+      far.sends(sent);
+    } else {
+      sent.release();
     }
   }
 
@@ -210,6 +279,11 @@ final class SimulatedNode {
     asksClient = false;
     received.clear();
     handedToR.clear();
+    forgetUnsent();
+  }
+
+  private void forgetUnsent() {
+    unsent.forEach(said -> said.bytes.release());
     unsent.clear();
   }
 
@@ -247,6 +321,6 @@ final class SimulatedNode {
   void release() {
     received.release();
     handedToR.release();
-    unsent.release();
+    forgetUnsent();
   }
 }

@@ -7,14 +7,21 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.TextWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler.ClientHandshakeStateEvent;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,28 +54,80 @@ public final class EmbeddedCluster implements AutoCloseable {
   private final List<Far> tunnels = new ArrayList<>();
   private final List<EmbeddedChannel> clients = new ArrayList<>();
   private final MeterRegistry meters = new SimpleMeterRegistry();
+  private final boolean manyLoops;
+  private final Deque<Runnable> arrivals = new ArrayDeque<>();
+  private final Duration readyTimeout;
   private final SessionDispatcher dispatcher;
   private final SessionContext sessions;
 
   /** A cluster with the settings that {@code environment} names, all others at their defaults. */
   public EmbeddedCluster(Map<String, String> environment) {
+    this(environment, false);
+  }
+
+  /**
+   * The same.
+   *
+   * @param manyLoops whether each tunnel has an event loop of its own: a client that is assigned
+   *     one is on its way there until {@link #arrive}
+   */
+  public EmbeddedCluster(Map<String, String> environment, boolean manyLoops) {
+    this.manyLoops = manyLoops;
     GatewayConfig config;
     try {
       config = ConfigLoader.load(Optional.empty(), environment);
     } catch (ConfigException e) {
       throw new IllegalArgumentException(e);
     }
+    readyTimeout = config.tunnel().readyTimeout();
     dispatcher = new SessionDispatcher(() -> config, this::open, nanos::get);
     sessions = SessionContext.of(() -> config, dispatcher, meters, nanos::get);
   }
 
   private Tunnel open(Node node, TunnelObserver observer) {
     EmbeddedChannel channel = new EmbeddedChannel();
-    Tunnel tunnel = new Tunnel(node, channel.eventLoop(), observer, Duration.ofHours(1).toNanos());
+    Tunnel tunnel =
+        new Tunnel(node, loop(channel), observer, Duration.ofHours(1).toNanos(), readyTimeout);
     channel.pipeline().addLast(new TunnelHandler(tunnel, 3));
     channel.pipeline().fireUserEventTriggered(ClientHandshakeStateEvent.HANDSHAKE_COMPLETE);
     tunnels.add(new Far(tunnel, channel));
     return tunnel;
+  }
+
+  private EventLoop loop(EmbeddedChannel tunnel) {
+    if (!manyLoops) {
+      return tunnel.eventLoop();
+    }
+    return (EventLoop)
+        Proxy.newProxyInstance(
+            EmbeddedCluster.class.getClassLoader(),
+            new Class<?>[] {EventLoop.class},
+            (proxy, method, arguments) ->
+                switch (method.getName()) {
+                  case "inEventLoop" -> false;
+                  case "register" -> comes((Channel) arguments[0]);
+                  default -> method.invoke(tunnel.eventLoop(), arguments);
+                });
+  }
+
+  private ChannelFuture comes(Channel client) {
+    EventLoop loop = client.eventLoop();
+    ChannelPromise promise = client.newPromise();
+    arrivals.addLast(() -> client.unsafe().register(loop, promise));
+    return promise;
+  }
+
+  /** The client that has been longest on its way to the event loop of its tunnel is there. */
+  public void arrive() {
+    Runnable next = arrivals.pollFirst();
+    if (next != null) {
+      next.run();
+    }
+  }
+
+  /** Clients on their way. */
+  public int arriving() {
+    return arrivals.size();
   }
 
   public SessionDispatcher dispatcher() {
@@ -98,6 +157,10 @@ public final class EmbeddedCluster implements AutoCloseable {
   /** Lets time pass at once, and then what the gateway does a few times a second. */
   public void pass(Duration time) {
     nanos.addAndGet(time.toNanos());
+    for (Far far : List.copyOf(tunnels)) {
+      far.channel.advanceTimeBy(time.toNanos(), TimeUnit.NANOSECONDS);
+      far.channel.runScheduledPendingTasks();
+    }
     sessions.registry().expireDue();
     clients.forEach(EmbeddedChannel::runPendingTasks);
     dispatcher.maintain();
@@ -143,6 +206,7 @@ public final class EmbeddedCluster implements AutoCloseable {
   public void close() {
     dispatcher.close("the test is over");
     for (Far far : tunnels) {
+      far.channel.runPendingTasks();
       assertThat(far.channel.finishAndReleaseAll()).as("bytes that nobody looked at").isFalse();
     }
     clients.forEach(EmbeddedChannel::finishAndReleaseAll);

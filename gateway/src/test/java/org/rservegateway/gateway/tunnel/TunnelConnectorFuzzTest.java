@@ -15,6 +15,7 @@ import io.netty.handler.codec.http.websocketx.WebSocketHandshakeException;
 import io.netty.handler.timeout.IdleStateEvent;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -86,7 +87,9 @@ class TunnelConnectorFuzzTest {
 
     Run(FuzzedDataProvider data) {
       this.data = data;
-      tunnel = new Tunnel(Node.named("a"), channel.eventLoop(), this, Long.MAX_VALUE);
+      tunnel =
+          new Tunnel(
+              Node.named("a"), channel.eventLoop(), this, Long.MAX_VALUE, Duration.ofHours(1));
       TunnelConnector.buildPipeline(channel.pipeline(), tunnel, GatewayConfig.defaults().tunnel());
       // The pipeline was empty when the channel became active.
       channel.pipeline().fireChannelActive();
@@ -179,7 +182,7 @@ class TunnelConnectorFuzzTest {
 
     private void serve() {
       Served next = new Served();
-      if (tunnel.serve(next) != null) {
+      if (tunnel.serve(new Lease(tunnel, data.consumeInt(0, 4)), next) != null) {
         assertThat(served).as("who is served already").isNull();
         served = next;
       }
@@ -222,7 +225,7 @@ class TunnelConnectorFuzzTest {
     }
 
     @Override
-    public void closed(Tunnel which, boolean wasReady, String reason) {
+    public void closed(Tunnel which, boolean nodeAnswers, String reason) {
       assertThat(closed).as("closed twice").isFalse();
       assertThat(tunnel.isClosed()).isTrue();
       closed = true;

@@ -50,6 +50,18 @@ class TunnelHandlerTest {
   }
 
   @Test
+  void whatANodeSaysCannotForgeALineOfTheLog() {
+    String forged = "x\nnode a can be used again\u202e" + "y".repeat(60_000);
+
+    far.says(new TunnelMessage.Failed(1, forged));
+
+    assertThat(cluster.dispatcher().nodes().get("a").failure())
+        .startsWith("the node can't open an R session: x?node a can be used again?y")
+        .hasSizeLessThan(1_000);
+    channel.releaseOutbound();
+  }
+
+  @Test
   void nodeThatAnswersIsNotHung() {
     far.ready();
 

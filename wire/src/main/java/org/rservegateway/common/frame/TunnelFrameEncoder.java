@@ -20,10 +20,12 @@ import io.netty.handler.codec.http.websocketx.CloseWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PingWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.PongWebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
+import org.rservegateway.wire.TunnelProtocol;
 
 /**
  * Writes the frames of a tunnel (RFC 6455, section 5). Long data goes out behind its header as it
- * is.
+ * is. Data that is longer than a frame may be goes out in several, so that whoever writes need not
+ * know how much the other end takes at a time.
  *
  * <p>The gateway's frames have a mask of zeros, which leaves the bytes as they are. RFC 6455 wants
  * a client's masks to be random so that a script in a browser can't choose what a proxy reads;
@@ -51,6 +53,18 @@ public final class TunnelFrameEncoder extends ChannelOutboundHandlerAdapter {
       return;
     }
     ByteBuf data = frame.content();
+    if (frame instanceof BinaryWebSocketFrame) {
+      while (data.readableBytes() > TunnelProtocol.MAX_DATA_BYTES) {
+        ByteBuf cut = data.readRetainedSlice(TunnelProtocol.MAX_DATA_BYTES);
+        writeFrame(
+            ctx, new BinaryWebSocketFrame(cut), cut, promise.isVoid() ? promise : ctx.newPromise());
+      }
+    }
+    writeFrame(ctx, frame, data, promise);
+  }
+
+  private void writeFrame(
+      ChannelHandlerContext ctx, WebSocketFrame frame, ByteBuf data, ChannelPromise promise) {
     int length = data.readableBytes();
     boolean copied = length < LONG_BYTES;
     ByteBuf out = ctx.alloc().ioBuffer(MOST_HEADER_BYTES + (copied ? length : 0));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandler;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.http.websocketx.BinaryWebSocketFrame;
@@ -31,6 +32,7 @@ import org.rservegateway.wire.TunnelProtocol;
 class TunnelFramesTest {
 
   private static final int MOST_BYTES = TunnelProtocol.MAX_FRAME_BYTES;
+  private static final int MOST_DATA_BYTES = TunnelProtocol.MAX_DATA_BYTES;
 
   private static byte[] random(int length) {
     byte[] data = new byte[length];
@@ -71,7 +73,7 @@ class TunnelFramesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, 1, 125, 126, 1023, 1024, 4096, 65535, 65536, 98_304})
+  @ValueSource(ints = {0, 1, 125, 126, 1023, 1024, 4096, 65535, TunnelProtocol.MAX_DATA_BYTES})
   void nettyReadsWhatWeWrite(int length) {
     for (TunnelEnd end : TunnelEnd.values()) {
       byte[] data = random(length);
@@ -85,6 +87,33 @@ class TunnelFramesTest {
       assertThat(received.isFinalFragment()).isTrue();
       assertThat(takeBytes(received)).isEqualTo(data);
       peer.finish();
+    }
+  }
+
+  /** What the sender writes at once need not fit into a frame: the other end takes it anyway. */
+  @ParameterizedTest
+  @CsvSource({"1, 1", "1, 15", "1, 16", "2, -1", "2, 0", "2, 1", "5, 4711"})
+  void theOtherEndReadsDataOfAnyLength(int frames, int more) {
+    byte[] data = random(frames * TunnelProtocol.MAX_DATA_BYTES + more);
+    for (TunnelEnd end : TunnelEnd.values()) {
+      EmbeddedChannel ours = new EmbeddedChannel(new TunnelFrameDecoder(other(end)));
+      EmbeddedChannel sender = new EmbeddedChannel(new TunnelFrameEncoder(end));
+      ByteArrayOutputStream received = new ByteArrayOutputStream();
+
+      ChannelFuture taken =
+          sender.writeAndFlush(new BinaryWebSocketFrame(Unpooled.wrappedBuffer(data)));
+      for (ByteBuf part; (part = sender.readOutbound()) != null; ) {
+        ours.writeInbound(part);
+      }
+
+      assertThat(taken.isSuccess()).isTrue();
+      for (BinaryWebSocketFrame frame; (frame = ours.readInbound()) != null; ) {
+        assertThat(frame.content().readableBytes()).isLessThanOrEqualTo(MOST_DATA_BYTES);
+        received.writeBytes(takeBytes(frame));
+      }
+      assertThat(received.toByteArray()).isEqualTo(data);
+      ours.finish();
+      sender.finish();
     }
   }
 
