@@ -257,7 +257,9 @@ public record GatewayConfig(
    * @param silentPerClient those of them that have not sent their first command; 0 for any number
    * @param connectsPerSecond of one address, ten times as many at once; 0 for any number
    * @param queue client sessions that wait for an R session
-   * @param packet that a client may send; 0 for any size
+   * @param packet that a client may send, but for serialized values; 0 for any size
+   * @param assign of one packet with serialized values, as R clients assign them, or with an answer
+   *     to R; 0 for any size
    * @param memory that sessions may hold together; beyond it they are slowed down; 0 for any
    */
   public record Limits(
@@ -268,6 +270,7 @@ public record GatewayConfig(
       @Default("0") int connectsPerSecond,
       @Default("1000") int queue,
       @Default("256MiB") ByteSize packet,
+      @Default("0") ByteSize assign,
       @Default("256MiB") ByteSize memory) {
 
     void check(Mistakes mistakes) {
@@ -283,7 +286,7 @@ public record GatewayConfig(
   /**
    * Which commands a client may send.
    *
-   * @param deny those that are answered with "access denied"
+   * @param deny those that are answered with an error, as by an Rserve that has them turned off
    */
   public record Commands(
       @Default("[shutdown, ctrlEval, ctrlShutdown, ctrlSource]") CommandNames deny) {}

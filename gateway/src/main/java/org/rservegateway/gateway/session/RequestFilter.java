@@ -1,13 +1,17 @@
 package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.QapParameter;
 
 /**
  * Follows what a client sends and takes out the packets that must not reach R. What passes is
- * handed on as it came and not copied, unless something was taken out of the middle of it.
+ * handed on as it came and not copied, unless something was taken out of the middle of it. What
+ * does not pass is thrown away as it comes, whatever its size.
  *
  * <p>A header is handed on only when it is whole: before that nobody knows whether it may pass.
  */
@@ -25,6 +29,8 @@ final class RequestFilter {
 
   private final QapFramer framer = new QapFramer();
   private final Function<QapHeader, Verdict> judge;
+  private final Consumer<ByteBuf> dropped;
+  private final ByteBuf start = Unpooled.wrappedBuffer(new byte[QapParameter.START_BYTES]).clear();
   private boolean dropping;
   private boolean stopped;
 
@@ -32,9 +38,12 @@ final class RequestFilter {
    * A filter at the start of a stream.
    *
    * @param judge sees each header once, in order
+   * @param dropped hears that a packet that is thrown away has come to its end, with the first
+   *     {@link QapParameter#START_BYTES} of its payload; they are this object's
    */
-  RequestFilter(Function<QapHeader, Verdict> judge) {
+  RequestFilter(Function<QapHeader, Verdict> judge, Consumer<ByteBuf> dropped) {
     this.judge = judge;
+    this.dropped = dropped;
   }
 
   /** Whether a packet was judged so that nothing passes any more. */
@@ -42,9 +51,19 @@ final class RequestFilter {
     return stopped;
   }
 
+  /** The header that came last; {@code null} before the first. */
+  QapHeader header() {
+    return framer.header();
+  }
+
   /** Whether the next byte begins a packet. */
   boolean isBetweenPackets() {
     return framer.isBetweenPackets();
+  }
+
+  /** Whether more is to come of a packet that is thrown away. */
+  boolean isInDroppedPacket() {
+    return dropping && !stopped && framer.payloadLeft() > 0;
   }
 
   /**
@@ -68,6 +87,7 @@ final class RequestFilter {
         judge();
       }
       if (dropping) {
+        drop(step, in, from);
         continue;
       }
       boolean isHeaderOfTwoReads = step == QapFramer.Step.HEADER && held > 0;
@@ -88,6 +108,16 @@ final class RequestFilter {
       return copy;
     }
     return in.setIndex(start, passedUpTo);
+  }
+
+  private void drop(QapFramer.Step step, ByteBuf in, int from) {
+    if (step == QapFramer.Step.PAYLOAD) {
+      start.writeBytes(in, from, Math.min(start.writableBytes(), in.readerIndex() - from));
+    }
+    if (!stopped && framer.payloadLeft() == 0) {
+      dropped.accept(start);
+      start.clear();
+    }
   }
 
   private void judge() {

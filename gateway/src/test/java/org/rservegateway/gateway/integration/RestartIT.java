@@ -113,8 +113,7 @@ class RestartIT {
       draining.gateway().drain();
 
       RawClient.Answer answer = client.receive();
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("the gateway is being stopped");
+      answer.assertError(0x64);
       draining.gateway().awaitClosed();
       r.assertGoneWithin(Duration.ofSeconds(3));
     }

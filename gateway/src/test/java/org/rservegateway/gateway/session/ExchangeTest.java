@@ -120,6 +120,6 @@ class ExchangeTest {
   }
 
   private static Refusal refusal(String text) {
-    return new Refusal(QapError.ACCESS_DENIED, text, 0);
+    return new Refusal(QapError.ACCESS_DENIED.response(), text, 0);
   }
 }
