@@ -266,14 +266,13 @@ public final class Gateway implements AutoCloseable {
    * @throws ConfigException with every mistake
    */
   public List<LiveConfig.Change> reload() throws ConfigException {
-    GatewayConfig next;
+    List<LiveConfig.Change> changes;
     try {
-      next = source.load();
+      changes = live.replace(source.load());
     } catch (ConfigException e) {
       log.error("not reloaded, nothing has changed: {}", e.getMessage());
       throw e;
     }
-    List<LiveConfig.Change> changes = live.replace(next);
     sessions.registry().timeoutsChanged();
     files.execute(this::refreshFiles);
     log.info(
@@ -285,12 +284,13 @@ public final class Gateway implements AutoCloseable {
   }
 
   private static String describe(LiveConfig.Change change) {
-    return "%s from \"%s\" to \"%s\"%s"
+    return "%s from \"%s\" to \"%s\"%s%s"
         .formatted(
             change.setting(),
             change.before(),
             change.after(),
-            change.effect() == Effect.RESTART ? " at the next start" : "");
+            change.effect() == Effect.RESTART ? " at the next start" : "",
+            change.with().isEmpty() ? "" : ", with " + change.with());
   }
 
   /**

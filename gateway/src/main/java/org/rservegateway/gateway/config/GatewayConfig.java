@@ -114,7 +114,10 @@ public record GatewayConfig(
       @Default("") String certificate,
       @Default("") String key,
       @Default("") String clientCa,
-      @TakesEffect(Effect.NOW) @Default("[]") TextList clientNames,
+      @TakesEffect(Effect.NOW)
+          @WaitsWith({"listen.tls.certificate", "listen.tls.clientCa"})
+          @Default("[]")
+          TextList clientNames,
       @Default("[TLSv1.2, TLSv1.3]") TextList protocols) {
 
     /** Whether it is listened with TLS. */
@@ -177,7 +180,7 @@ public record GatewayConfig(
       String rule = "needs auth.users";
       mistakes.refuseUnless(isOn() || !crypt, rule, "auth.crypt");
       mistakes.refuseUnless(isOn() || !plainWithoutTls, rule, "auth.plainWithoutTls");
-      if (isOn()) {
+      if (isOn() && mistakes.looksAtFiles()) {
         try {
           Users.read(users);
         } catch (UsersException e) {
@@ -208,6 +211,9 @@ public record GatewayConfig(
   }
 
   private static void checkFiles(Mistakes mistakes, Attempt attempt, Map<Part, String> paths) {
+    if (!mistakes.looksAtFiles()) {
+      return;
+    }
     try {
       attempt.make();
     } catch (TlsFileException e) {
@@ -325,9 +331,11 @@ public record GatewayConfig(
    */
   @TakesEffect(Effect.NEW_TUNNELS)
   public record Tunnel(
-      @Default("http://127.0.0.1:8080") URI proxy,
-      @Default("") Secret token,
-      @Default("") SecretFile tokenFile,
+      @WaitsWith({"tunnel.tls.ca", "tunnel.tls.certificate", "tunnel.tls.key"})
+          @Default("http://127.0.0.1:8080")
+          URI proxy,
+      @WaitsWith("tunnel.proxy") @Default("") Secret token,
+      @WaitsWith("tunnel.proxy") @Default("") SecretFile tokenFile,
       @Default("5s") Duration connectTimeout,
       @Default("15s") Duration readyTimeout,
       @TakesEffect(Effect.NOW) @Default("2s") Duration nodesInterval,
