@@ -92,13 +92,16 @@ public final class Main implements Callable<Integer> {
         .addShutdownHook(
             new Thread(
                 () -> {
-                  gateway.close();
-                  // Writes what is still queued.
-                  ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
+                  try {
+                    gateway.close();
+                  } finally {
+                    // Writes what is still queued.
+                    ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
+                  }
                 },
                 "shutdown"));
     gateway.awaitClosed();
-    return OK;
+    return gateway.hasEndedWhole() ? OK : FAILED; // which ends the threads that are left, too
   }
 
   private static void reload(Gateway gateway) {

@@ -361,6 +361,7 @@ public final class ClientSession implements Applicant, RSessionListener {
             && (requests.isBetweenPackets() || requests.isInDroppedPacket());
     if (state instanceof Bound bound && mayFinish) {
       state = bound.finish();
+      context.registry().finishes();
       held.giveUp();
       bound.tunnel().setReading(true);
     } else if (!(state instanceof Finishing)) {
@@ -826,6 +827,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   }
 
   private void disconnect(CloseReason reason) {
+    if (state instanceof Finishing) {
+      context.registry().finished();
+    }
     state = new Closed();
     context.registry().forget(this);
     place.leave();

@@ -279,6 +279,7 @@ class ClientSessionFuzzTest {
       SessionRegistry registry = cluster.sessions().registry();
       assertThat(registry.all()).isEmpty();
       assertThat(registry.admitted()).isZero();
+      assertThat(registry.finishing()).isZero();
       assertThat(cluster.dispatcher().waiting()).isZero();
       assertThat(cluster.tunnels()).allSatisfy(far -> assertThat(far.serves()).isNull());
       if (nodesKeepToProtocol) {
