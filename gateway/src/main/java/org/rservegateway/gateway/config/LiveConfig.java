@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /** The configuration that counts now. Whoever needs a setting asks for it each time. */
@@ -127,6 +128,18 @@ public final class LiveConfig implements Supplier<GatewayConfig> {
    * @param effect when another value would count after a reload
    */
   public record InUse(String setting, String value, String standard, Effect effect) {}
+
+  /**
+   * The value of one setting as a file spells it, a secret too: for whoever asked for it by name.
+   *
+   * @param path such as {@code timeouts.queue}
+   * @return empty if there is no such setting
+   */
+  public Optional<String> valueOf(String path) {
+    Object value = Settings.valuesOf(config).get(path);
+    return Optional.ofNullable(value)
+        .map(known -> known instanceof Secret secret ? secret.value() : SettingType.format(known));
+  }
 
   /** All settings. */
   public List<InUse> inUse() {
