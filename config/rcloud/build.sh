@@ -6,10 +6,12 @@ NODE_TUNNEL_JAR=$ROOT/node-tunnel/target/node-tunnel.jar
 PROGRAM_JARS=("$GATEWAY_JAR" "$NODE_TUNNEL_JAR")
 
 build_is_needed() {
-  local jar
+  local jar module
   for jar in "${PROGRAM_JARS[@]}"; do
     [[ -e $jar ]] || return 0
-    [[ -z $(find "$ROOT/pom.xml" "$ROOT/.mvn" "$ROOT"/{wire,gateway,node-tunnel}/{pom.xml,src/main} \
+    # Maven leaves a jar as it is when another module has changed.
+    module=${jar%/target/*}
+    [[ -z $(find "$ROOT/pom.xml" "$ROOT/.mvn" {"$ROOT/wire","$module"}/{pom.xml,src/main} \
       -newer "$jar" -print -quit 2>/dev/null) ]] || return 0
   done
   return 1

@@ -50,6 +50,10 @@ public final class Gateway implements AutoCloseable {
   private static final long MAINTENANCE_MILLIS = 250;
   private static final long FILES_SECONDS = 5;
   private static final long CLIENTS_LEAVE_MILLIS = 1_000;
+
+  /** Well behind the time after which event loops end whatever they still have to do. */
+  private static final long EVENT_LOOPS_END_MILLIS = 5_000;
+
   private static final Duration TAKE_OVER = Duration.ofSeconds(30);
   private static final Duration TAKE_OVER_PAUSE = Duration.ofMillis(20);
 
@@ -81,6 +85,7 @@ public final class Gateway implements AutoCloseable {
   private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.SERVING);
   private final CountDownLatch closed = new CountDownLatch(1);
   private volatile long drainsSince;
+  private volatile boolean endedWhole;
 
   private Gateway(ConfigSource source, boolean takeOver) throws IOException, ConfigException {
     this.source = source;
@@ -115,9 +120,9 @@ public final class Gateway implements AutoCloseable {
       admin = new AdminServer(live, new View(), takeOver);
     } catch (IOException e) {
       if (listening != null) {
-        listening.close();
+        new PartsEnd().end("the clients' listener", listening::close);
       }
-      endParts();
+      endParts(new PartsEnd());
       throw e;
     }
     listener = listening;
@@ -198,7 +203,7 @@ public final class Gateway implements AutoCloseable {
   private boolean isDrained() {
     Duration most = live.get().timeouts().drain();
     long nanos = System.nanoTime() - drainsSince;
-    return (nanos > LINGER.toNanos() && clients() == 0)
+    return (nanos > LINGER.toNanos() && clients() == 0 && sessions.registry().finishing() == 0)
         || (!most.isZero() && nanos > most.toNanos());
   }
 
@@ -266,14 +271,13 @@ public final class Gateway implements AutoCloseable {
    * @throws ConfigException with every mistake
    */
   public List<LiveConfig.Change> reload() throws ConfigException {
-    GatewayConfig next;
+    List<LiveConfig.Change> changes;
     try {
-      next = source.load();
+      changes = live.replace(source.load());
     } catch (ConfigException e) {
       log.error("not reloaded, nothing has changed: {}", e.getMessage());
       throw e;
     }
-    List<LiveConfig.Change> changes = live.replace(next);
     sessions.registry().timeoutsChanged();
     files.execute(this::refreshFiles);
     log.info(
@@ -285,17 +289,19 @@ public final class Gateway implements AutoCloseable {
   }
 
   private static String describe(LiveConfig.Change change) {
-    return "%s from \"%s\" to \"%s\"%s"
+    return "%s from \"%s\" to \"%s\"%s%s"
         .formatted(
             change.setting(),
             change.before(),
             change.after(),
-            change.effect() == Effect.RESTART ? " at the next start" : "");
+            change.effect() == Effect.RESTART ? " at the next start" : "",
+            change.with().isEmpty() ? "" : ", with " + change.with());
   }
 
   /**
-   * Listens no more and is not ready any more. Sessions go on, {@code timeouts.drain} at most;
-   * then, or when there are none, the gateway closes by itself.
+   * Listens no more and is not ready any more. Sessions go on, {@code timeouts.drain} at most,
+   * those too whose client is gone and whose evaluation may finish; then, or when there are none,
+   * the gateway closes by itself.
    *
    * @return false if it drains already, or is closed
    */
@@ -308,8 +314,10 @@ public final class Gateway implements AutoCloseable {
       return false;
     }
     log.info(
-        "gateway drains: no new clients; {} may go on for timeouts.drain, {}",
+        "gateway drains: no new clients; {}, and {} evaluations without a client, may go on for"
+            + " timeouts.drain, {}",
         clients(),
+        sessions.registry().finishing(),
         SettingType.format(live.get().timeouts().drain()));
     // Who is on the way already still gets in.
     eventLoops
@@ -319,8 +327,8 @@ public final class Gateway implements AutoCloseable {
   }
 
   /**
-   * Ends all sessions, with an answer to those who wait for one, and all tunnels. Closing it again
-   * waits until it is closed.
+   * Ends all sessions, with an answer to those who wait for one, and all tunnels; every part is
+   * ended whatever the others do. Closing it again waits until it is closed.
    */
   @Override
   public void close() {
@@ -329,20 +337,44 @@ public final class Gateway implements AutoCloseable {
       return;
     }
     log.info("gateway stops");
-    listener.close();
-    admin.close();
-    maintenance.cancel(false);
-    files.shutdownNow();
-    listener.awaitClients(CLIENTS_LEAVE_MILLIS);
-    endParts();
+    boolean interrupted = Thread.interrupted(); // each part is waited for, or none would be
+    PartsEnd parts = new PartsEnd();
+    parts
+        .end("the clients' listener", listener::close)
+        .end("a session", () -> sessions.registry().all().forEach(ClientSession::shutdown))
+        .end("the admin port", admin::close)
+        .end("the maintenance", () -> maintenance.cancel(false))
+        .end("the reading of files", files::shutdownNow)
+        .end("a client", () -> listener.awaitClients(CLIENTS_LEAVE_MILLIS));
+    endParts(parts);
+    endedWhole = parts.failures().isEmpty();
     closed.countDown();
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
-  private void endParts() {
-    discovery.stop();
-    dispatcher.close("the gateway is being stopped");
-    eventLoops.stop().awaitUninterruptibly();
-    resolvers.close();
+  private void endParts(PartsEnd parts) {
+    parts
+        .end("the discovery of nodes", discovery::stop)
+        .end("the pool", () -> dispatcher.close("the gateway is being stopped"))
+        .end("the event loops", this::endEventLoops)
+        .end("the resolver of names", resolvers::close);
+  }
+
+  private void endEventLoops() {
+    if (!eventLoops.stop().awaitUninterruptibly(EVENT_LOOPS_END_MILLIS)) {
+      throw new IllegalStateException(
+          "an event loop runs on after %d ms".formatted(EVENT_LOOPS_END_MILLIS));
+    }
+  }
+
+  /**
+   * Whether all parts have ended, once it is closed. If not, threads may be left that keep the
+   * process alive.
+   */
+  public boolean hasEndedWhole() {
+    return endedWhole;
   }
 
   /** Waits until the gateway is closed, however long that takes. */

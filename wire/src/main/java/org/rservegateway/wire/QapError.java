@@ -2,7 +2,6 @@ package org.rservegateway.wire;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import java.nio.charset.StandardCharsets;
 
 /**
  * The error codes that the gateway answers with, of those that Rserve's {@code Rsrv.h} defines as
@@ -11,18 +10,19 @@ import java.nio.charset.StandardCharsets;
 public enum QapError {
   AUTH_FAILED(0x41),
   CONNECTION_BROKEN(0x42),
+  INVALID_COMMAND(0x43),
+  INVALID_PARAMETERS(0x44),
   ACCESS_DENIED(0x48),
   UNSUPPORTED_COMMAND(0x49),
   UNKNOWN_COMMAND(0x4a),
   DATA_OVERFLOW(0x4b),
   SESSION_BUSY(0x50),
   DETACH_FAILED(0x51),
+  DISABLED(0x61),
+  UNAVAILABLE(0x62),
   SECURITY_CLOSE(0x64);
 
   private static final int RESP_ERR = 0x10002;
-  private static final int DT_STRING = 4;
-  private static final int PARAMETER_HEADER_BYTES = 4;
-  private static final int ALIGNMENT = 4;
 
   private final int code;
 
@@ -35,21 +35,19 @@ public enum QapError {
     return code;
   }
 
+  /** The command word of a response with this code: {@code RESP_ERR}. */
+  public int response() {
+    return RESP_ERR | code << 24;
+  }
+
   /**
-   * A whole {@code RESP_ERR} packet with this code and a text as {@code DT_STRING}: ended by zero
-   * and padded to a multiple of four with zeros, as {@code Rsrv.h} asks.
+   * A whole {@code RESP_ERR} packet with this code, as Rserve sends it: a header and nothing more.
+   * Many clients read no payload behind an error, and take one for the next header.
    *
-   * @param text what a person shall read, at most a few lines
-   * @param messageId the id of the request that it answers
+   * @param messageId what Rserve would write there: 0, or the request's where it echoes that
    * @return a buffer that the caller owns
    */
-  public ByteBuf response(ByteBufAllocator allocator, String text, int messageId) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    int padded = (bytes.length + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    int payload = PARAMETER_HEADER_BYTES + padded;
-    ByteBuf out = allocator.buffer(QapHeader.BYTES + payload);
-    new QapHeader(RESP_ERR | code << 24, payload, messageId).writeTo(out);
-    out.writeIntLE(padded << 8 | DT_STRING).writeBytes(bytes).writeZero(padded - bytes.length);
-    return out;
+  public ByteBuf response(ByteBufAllocator allocator, int messageId) {
+    return new QapHeader(response(), 0, messageId).packet(allocator);
   }
 }

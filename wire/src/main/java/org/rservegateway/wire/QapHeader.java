@@ -1,6 +1,7 @@
 package org.rservegateway.wire;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 
 /**
  * The header before each QAP1 packet: 16 bytes, four little-endian words: command, length low,
@@ -16,6 +17,12 @@ public record QapHeader(int command, long length, int messageId) {
   /** Bytes of a header. */
   public static final int BYTES = 16;
 
+  /** The command word of a response that says that all went well. */
+  public static final int RESP_OK = 0x10001;
+
+  /** More than a process can address; no peer has so much to send. */
+  private static final long ABSURD_LENGTH = 1L << 47;
+
   private static final int RESPONSE = 0x10000;
 
   /** A response's word without the error's code. */
@@ -24,6 +31,7 @@ public record QapHeader(int command, long length, int messageId) {
   private static final int RESPONSE_ERROR = 0x10002;
   private static final int ERROR_CODE_FROM_BIT = 24;
   private static final int ERROR_CODE = 0x7f;
+  private static final int SERIALIZED = 0x0f0;
   private static final int OUT_OF_BAND = 0x20000;
   private static final int OUT_OF_BAND_KIND = 0x0ffff000;
   private static final int OUT_OF_BAND_SEND = OUT_OF_BAND | 0x1000;
@@ -40,6 +48,26 @@ public record QapHeader(int command, long length, int messageId) {
   public void writeTo(ByteBuf out) {
     out.writeIntLE(command).writeIntLE((int) length).writeIntLE(messageId);
     out.writeIntLE((int) (length >>> 32));
+  }
+
+  /** A packet of this header alone, which the caller owns. */
+  public ByteBuf packet(ByteBufAllocator allocator) {
+    ByteBuf out = allocator.buffer(BYTES);
+    writeTo(out);
+    return out;
+  }
+
+  /** Whether it announces more than any peer can mean: 2<sup>47</sup> bytes, 128 TiB. */
+  public boolean isAbsurd() {
+    return length < 0 || length >= ABSURD_LENGTH;
+  }
+
+  /**
+   * Whether the payload of this command is R's own serialization, which Rserve reads straight into
+   * a vector, whatever its size ({@code CMD_SPECIAL_MASK} in {@code Rserv.c}).
+   */
+  public boolean isSerialized() {
+    return (command & SERIALIZED) == SERIALIZED;
   }
 
   /** Whether it answers a command: {@code RESP_OK} or {@code RESP_ERR}. */

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.reactivestreams.Publisher;
+import org.rservegateway.gateway.PartsEnd;
 import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.slf4j.Logger;
@@ -26,6 +27,9 @@ public final class AdminServer implements AutoCloseable {
 
   private static final Duration IDLE = Duration.ofSeconds(30);
   private static final Duration STOP = Duration.ofSeconds(1);
+
+  /** To hear of it takes a moment longer. */
+  private static final Duration END = Duration.ofSeconds(3);
 
   private final AdminApi api;
   private final Authority authority;
@@ -108,8 +112,10 @@ public final class AdminServer implements AutoCloseable {
 
   @Override
   public void close() {
-    api.close();
-    server.disposeNow(STOP);
-    loop.disposeLater(Duration.ZERO, STOP).block(STOP);
+    new PartsEnd()
+        .end("the admin port's events", api::close)
+        .end("the admin port's listener", () -> server.disposeNow(STOP))
+        .end("the admin port's thread", () -> loop.disposeLater(Duration.ZERO, STOP).block(END))
+        .throwIfAnyFailed();
   }
 }

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -19,6 +20,7 @@ import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.ConfigSource;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.config.LiveConfig;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -92,13 +94,16 @@ public final class Main implements Callable<Integer> {
         .addShutdownHook(
             new Thread(
                 () -> {
-                  gateway.close();
-                  // Writes what is still queued.
-                  ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
+                  try {
+                    gateway.close();
+                  } finally {
+                    // Writes what is still queued.
+                    ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
+                  }
                 },
                 "shutdown"));
     gateway.awaitClosed();
-    return OK;
+    return gateway.hasEndedWhole() ? OK : FAILED; // which ends the threads that are left, too
   }
 
   private static void reload(Gateway gateway) {
@@ -140,6 +145,39 @@ public final class Main implements Callable<Integer> {
       return OK;
     } catch (UnknownHostException e) {
       throw new IllegalStateException(e); // four or sixteen bytes are an address
+    } catch (ConfigException e) {
+      System.err.println(e.getMessage());
+      return BAD_CONFIGURATION;
+    }
+  }
+
+  @Command(
+      name = "print-config",
+      description =
+          "Prints the settings that a gateway would start with: what the environment says, else the"
+              + " file, else the default. Secrets are hidden, but where they are asked for by name.")
+  int printConfig(
+      @Option(names = "--config", paramLabel = "FILE", description = "As for the gateway.")
+          Path file,
+      @Parameters(
+              paramLabel = "NAME",
+              arity = "0..*",
+              description = "Only the values of these, such as listen.port, one a line.")
+          List<String> names) {
+    try {
+      LiveConfig config =
+          new LiveConfig(ConfigLoader.load(Optional.ofNullable(file), System.getenv()));
+      if (names == null || names.isEmpty()) {
+        config.inUse().forEach(each -> System.out.println(each.setting() + ": " + each.value()));
+        return OK;
+      }
+      List<String> unknown = names.stream().filter(name -> config.valueOf(name).isEmpty()).toList();
+      if (!unknown.isEmpty()) {
+        System.err.println("no such setting: " + String.join(", ", unknown));
+        return BAD_CONFIGURATION;
+      }
+      names.forEach(name -> System.out.println(config.valueOf(name).orElseThrow()));
+      return OK;
     } catch (ConfigException e) {
       System.err.println(e.getMessage());
       return BAD_CONFIGURATION;

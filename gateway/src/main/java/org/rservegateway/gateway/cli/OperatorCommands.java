@@ -168,7 +168,8 @@ final class OperatorCommands {
     }
 
     private static String describe(JsonNode change) {
-      return "%s: \"%s\" was \"%s\"; it counts %s"
+      String with = change.path("with").asString("");
+      return "%s: \"%s\" was \"%s\"; it counts %s%s"
           .formatted(
               change.get("setting").asString(),
               change.get("after").asString(),
@@ -177,7 +178,8 @@ final class OperatorCommands {
                 case "NOW" -> "now";
                 case "NEW_TUNNELS" -> "for new tunnels";
                 default -> "at the next start";
-              });
+              },
+              with.isEmpty() ? "" : ", with " + with);
     }
 
     @Command(

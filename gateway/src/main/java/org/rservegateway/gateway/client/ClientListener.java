@@ -22,6 +22,7 @@ import java.util.Optional;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.EventLoops;
+import org.rservegateway.gateway.PartsEnd;
 import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.auth.UsersException;
@@ -46,6 +47,8 @@ public final class ClientListener {
    * else is done.
    */
   private static final int ACCEPTS_AT_ONCE = 1_024;
+
+  private static final long PORT_CLOSES_MILLIS = 1_000;
 
   private final ChannelGroup clients = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
   private final EventLoops eventLoops;
@@ -206,9 +209,14 @@ public final class ClientListener {
 
   /** Listens no more, and ends all sessions with an answer to those who wait for one. */
   public void close() {
-    ports.forEach(port -> port.close().awaitUninterruptibly());
-    clients.forEach(ClientListener::end);
-    authenticator.ifPresent(Authenticator::close);
+    PartsEnd parts = new PartsEnd();
+    for (Channel port : ports) {
+      parts.end("a port", () -> port.close().awaitUninterruptibly(PORT_CLOSES_MILLIS));
+    }
+    for (Channel client : clients) {
+      parts.end("a client", () -> end(client));
+    }
+    parts.end("the logins", () -> authenticator.ifPresent(Authenticator::close)).throwIfAnyFailed();
   }
 
   private static void end(Channel client) {

@@ -123,6 +123,7 @@ final class ClientPipeline {
                 ClientOrigin.of(client).tls(),
                 context.config().timeouts().firstCommand(),
                 turned,
+                context::idOfAnswerTo,
                 next));
   }
 

@@ -11,6 +11,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntUnaryOperator;
+import java.util.regex.Pattern;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
@@ -22,19 +24,18 @@ import org.rservegateway.gateway.session.ProtocolGuess;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.QapParameter;
 
 /**
  * Has a client log in before its session begins. It greets as an Rserve with {@code auth required}
  * does, and as there any command but a right {@code CMD_login} is answered with ERR_auth_failed,
- * and ends the connection ({@code Rserv.c}). Wrong ones wait for that answer.
+ * and ends the connection; one that holds no string, which is no guess either, with ERR_inv_par
+ * before that ({@code Rserv.c}). Wrong ones wait for that answer.
  */
 final class Login extends ByteToMessageDecoder {
 
   private static final String NO_PASSWORD =
       "this port takes no password without TLS (auth.plainWithoutTls)";
-  private static final int RESPONSE_OK = 0x10001;
-  private static final int STRING = 4;
-  private static final int PARAMETER_BYTES = 4;
   private static final int MOST_BYTES = 4096;
   private static final int MOST_SHOWN = 64;
 
@@ -43,10 +44,12 @@ final class Login extends ByteToMessageDecoder {
 
   private static final String SALT =
       "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  private static final Pattern LINE_END = Pattern.compile("[\r\n]");
   private static final SecureRandom RANDOM = new SecureRandom();
 
   private final Authenticator authenticator;
   private final Turned turned;
+  private final IntUnaryOperator idOfAnswer;
   private final ClientStep next;
   private final String salt;
   private final boolean plain;
@@ -60,8 +63,16 @@ final class Login extends ByteToMessageDecoder {
    *
    * @param tls whether what it sends is encrypted
    * @param most time that it may take; 0 for a minute
+   * @param idOfAnswer the message id of an answer, by that of the request
    */
-  Login(Authenticator authenticator, boolean tls, Duration most, Turned turned, ClientStep next) {
+  Login(
+      Authenticator authenticator,
+      boolean tls,
+      Duration most,
+      Turned turned,
+      IntUnaryOperator idOfAnswer,
+      ClientStep next) {
+    this.idOfAnswer = idOfAnswer;
     this.authenticator = authenticator;
     this.most = most.isZero() ? MOST : most;
     this.turned = turned;
@@ -118,13 +129,20 @@ final class Login extends ByteToMessageDecoder {
     if (header.command() != QapCommand.LOGIN.code()) {
       in.skipBytes(in.readableBytes());
       refuse(ctx, "no login, but " + describe(header), header.messageId());
-    } else if (header.length() < PARAMETER_BYTES || header.length() > MOST_BYTES) {
+    } else if (header.length() < 0 || header.length() > MOST_BYTES) {
       in.skipBytes(in.readableBytes());
       refuse(ctx, "a login of %d bytes".formatted(header.length()), header.messageId());
     } else if (in.readableBytes() >= QapHeader.BYTES + header.length()) {
       in.skipBytes(QapHeader.BYTES);
-      String text = text(in.readSlice((int) header.length()));
-      login(ctx, text, header.messageId());
+      QapParameter parameter = QapParameter.firstOf(in.readSlice((int) header.length()));
+      if (parameter.isString()) {
+        login(ctx, parameter.string(StandardCharsets.UTF_8), header.messageId());
+      } else {
+        ctx.write(
+            QapError.INVALID_PARAMETERS.response(
+                ctx.alloc(), idOfAnswer.applyAsInt(header.messageId())));
+        refuse(ctx, "a login without a string", header.messageId());
+      }
     }
   }
 
@@ -137,21 +155,10 @@ final class Login extends ByteToMessageDecoder {
     return "no QAP1" + (guess.isEmpty() ? "" : "; " + guess);
   }
 
-  /** The first parameter, a string; empty if it is none. */
-  private static String text(ByteBuf payload) {
-    int type = payload.readUnsignedByte();
-    int length = payload.readUnsignedMediumLE();
-    if (type != STRING || length > payload.readableBytes()) {
-      return "";
-    }
-    int end = payload.bytesBefore(length, (byte) 0);
-    return payload.toString(payload.readerIndex(), end < 0 ? length : end, StandardCharsets.UTF_8);
-  }
-
   private void login(ChannelHandlerContext ctx, String text, int messageId) {
     int line = text.indexOf('\n');
     String name = line < 0 ? text : text.substring(0, line);
-    String password = line < 0 ? "" : text.substring(line + 1).split("\n", 2)[0];
+    String password = line < 0 ? "" : LINE_END.split(text.substring(line + 1), 2)[0];
     if (!plain && salt.isEmpty()) {
       refuse(ctx, NO_PASSWORD, messageId);
       return;
@@ -188,7 +195,6 @@ final class Login extends ByteToMessageDecoder {
     }
   }
 
-  /** The client is told it too, so it can't forge a line there either. */
   private static String shown(String name) {
     return (name.length() > MOST_SHOWN ? name.substring(0, MOST_SHOWN) + "..." : name)
         .replaceAll("[\\p{C}\"]", "?");
@@ -198,9 +204,9 @@ final class Login extends ByteToMessageDecoder {
     Channel client = ctx.channel();
     ClientOrigin origin = ClientOrigin.of(client);
     origin.loggedIn(name).note(client);
-    ByteBuf ok = client.alloc().buffer(QapHeader.BYTES);
-    new QapHeader(RESPONSE_OK, 0, messageId).writeTo(ok);
-    client.writeAndFlush(ok);
+    client.writeAndFlush(
+        new QapHeader(QapHeader.RESP_OK, 0, idOfAnswer.applyAsInt(messageId))
+            .packet(client.alloc()));
     next.begin(client);
     ctx.fireChannelActive();
     // What the client has sent behind its login goes on to the session.
@@ -223,8 +229,7 @@ final class Login extends ByteToMessageDecoder {
             () ->
                 Farewell.answerAndClose(
                     ctx.channel(),
-                    QapError.AUTH_FAILED.response(
-                        ctx.alloc(), "the login failed: " + reason, messageId)),
+                    QapError.AUTH_FAILED.response(ctx.alloc(), idOfAnswer.applyAsInt(messageId))),
             delayMillis,
             TimeUnit.MILLISECONDS);
   }

@@ -114,7 +114,10 @@ public record GatewayConfig(
       @Default("") String certificate,
       @Default("") String key,
       @Default("") String clientCa,
-      @TakesEffect(Effect.NOW) @Default("[]") TextList clientNames,
+      @TakesEffect(Effect.NOW)
+          @WaitsWith({"listen.tls.certificate", "listen.tls.clientCa"})
+          @Default("[]")
+          TextList clientNames,
       @Default("[TLSv1.2, TLSv1.3]") TextList protocols) {
 
     /** Whether it is listened with TLS. */
@@ -177,7 +180,7 @@ public record GatewayConfig(
       String rule = "needs auth.users";
       mistakes.refuseUnless(isOn() || !crypt, rule, "auth.crypt");
       mistakes.refuseUnless(isOn() || !plainWithoutTls, rule, "auth.plainWithoutTls");
-      if (isOn()) {
+      if (isOn() && mistakes.looksAtFiles()) {
         try {
           Users.read(users);
         } catch (UsersException e) {
@@ -208,6 +211,9 @@ public record GatewayConfig(
   }
 
   private static void checkFiles(Mistakes mistakes, Attempt attempt, Map<Part, String> paths) {
+    if (!mistakes.looksAtFiles()) {
+      return;
+    }
     try {
       attempt.make();
     } catch (TlsFileException e) {
@@ -257,7 +263,9 @@ public record GatewayConfig(
    * @param silentPerClient those of them that have not sent their first command; 0 for any number
    * @param connectsPerSecond of one address, ten times as many at once; 0 for any number
    * @param queue client sessions that wait for an R session
-   * @param packet that a client may send; 0 for any size
+   * @param packet that a client may send, but for serialized values; 0 for any size
+   * @param assign of one packet with serialized values, as R clients assign them, or with an answer
+   *     to R; 0 for any size
    * @param memory that sessions may hold together; beyond it they are slowed down; 0 for any
    */
   public record Limits(
@@ -268,6 +276,7 @@ public record GatewayConfig(
       @Default("0") int connectsPerSecond,
       @Default("1000") int queue,
       @Default("256MiB") ByteSize packet,
+      @Default("0") ByteSize assign,
       @Default("256MiB") ByteSize memory) {
 
     void check(Mistakes mistakes) {
@@ -283,7 +292,7 @@ public record GatewayConfig(
   /**
    * Which commands a client may send.
    *
-   * @param deny those that are answered with "access denied"
+   * @param deny those that are answered with an error, as by an Rserve that has them turned off
    */
   public record Commands(
       @Default("[shutdown, ctrlEval, ctrlShutdown, ctrlSource]") CommandNames deny) {}
@@ -323,9 +332,11 @@ public record GatewayConfig(
    */
   @TakesEffect(Effect.NEW_TUNNELS)
   public record Tunnel(
-      @Default("http://127.0.0.1:8080") URI proxy,
-      @Default("") Secret token,
-      @Default("") SecretFile tokenFile,
+      @WaitsWith({"tunnel.tls.ca", "tunnel.tls.certificate", "tunnel.tls.key"})
+          @Default("http://127.0.0.1:8080")
+          URI proxy,
+      @WaitsWith("tunnel.proxy") @Default("") Secret token,
+      @WaitsWith("tunnel.proxy") @Default("") SecretFile tokenFile,
       @Default("5s") Duration connectTimeout,
       @Default("15s") Duration readyTimeout,
       @TakesEffect(Effect.NOW) @Default("2s") Duration nodesInterval,

@@ -11,9 +11,25 @@ final class Mistakes {
   private final List<Mistake> found = new ArrayList<>();
   private final Set<String> wrongSettings = new HashSet<>();
   private final Values values;
+  private final boolean looksAtFiles;
 
   Mistakes(Values values) {
+    this(values, true);
+  }
+
+  /**
+   * Those of {@code values}.
+   *
+   * @param looksAtFiles whether certificates and users are read, to see whether they can be
+   */
+  Mistakes(Values values, boolean looksAtFiles) {
     this.values = values;
+    this.looksAtFiles = looksAtFiles;
+  }
+
+  /** Whether files are to be read, to see whether they can be. */
+  boolean looksAtFiles() {
+    return looksAtFiles;
   }
 
   /** Notes a mistake that is no setting's value: an unknown key, a file that can't be read. */

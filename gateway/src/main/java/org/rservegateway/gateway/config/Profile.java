@@ -44,7 +44,8 @@ public record Profile(
       @Default("0") int sessionsPerClient,
       @Default("0") int sessionsPerUser,
       @Default("0") int silentPerClient,
-      @Default("0") ByteSize packet) {}
+      @Default("0") ByteSize packet,
+      @Default("0") ByteSize assign) {}
 
   static final Settings SHAPE = Settings.of(Shape.class);
 

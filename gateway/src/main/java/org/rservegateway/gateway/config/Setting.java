@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.config;
 
+import java.util.List;
 import java.util.Locale;
 
 /**
@@ -9,8 +10,10 @@ import java.util.Locale;
  * @param type of the record's component
  * @param defaultText as the file would spell it
  * @param effect when a changed value counts
+ * @param waitsWith the paths of those without which a changed value must not count
  */
-record Setting(String path, Class<?> type, String defaultText, Effect effect) {
+record Setting(
+    String path, Class<?> type, String defaultText, Effect effect, List<String> waitsWith) {
 
   static final String VARIABLE_PREFIX = "RCLOUD_";
 

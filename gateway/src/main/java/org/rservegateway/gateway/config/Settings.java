@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -87,7 +88,13 @@ final class Settings {
         prefix + component.getName(),
         component.getType(),
         component.getAnnotation(Default.class).value(),
-        effect(component));
+        effect(component),
+        waitsWith(component));
+  }
+
+  private static List<String> waitsWith(RecordComponent component) {
+    WaitsWith others = component.getAnnotation(WaitsWith.class);
+    return others == null ? List.of() : List.of(others.value());
   }
 
   private static Effect effect(RecordComponent component) {

@@ -13,6 +13,7 @@ import org.apache.commons.pool2.PooledObject;
 import org.apache.commons.pool2.impl.DefaultPooledObject;
 import org.apache.commons.pool2.impl.GenericKeyedObjectPool;
 import org.apache.commons.pool2.impl.GenericKeyedObjectPoolConfig;
+import org.rservegateway.gateway.PartsEnd;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.gateway.tunnel.Lease;
@@ -192,8 +193,11 @@ final class TunnelPool {
 
   /** Closes all tunnels, those in use too. */
   void close(String reason) {
-    pool.close();
-    Set.copyOf(members).forEach(tunnel -> tunnel.close(reason));
+    PartsEnd parts = new PartsEnd().end("the pool of tunnels", pool::close);
+    for (Tunnel tunnel : Set.copyOf(members)) {
+      parts.end("a tunnel", () -> tunnel.close(reason));
+    }
+    parts.throwIfAnyFailed();
   }
 
   boolean isMember(Tunnel tunnel) {

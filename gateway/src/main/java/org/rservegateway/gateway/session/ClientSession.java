@@ -19,6 +19,7 @@ import org.rservegateway.gateway.config.Profile;
 import org.rservegateway.gateway.config.SettingType;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
+import org.rservegateway.gateway.session.CommandPolicy.Ruling;
 import org.rservegateway.gateway.session.Deadlines.Wait;
 import org.rservegateway.gateway.session.RequestFilter.Verdict;
 import org.rservegateway.gateway.session.SessionState.Arrived;
@@ -80,7 +81,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   private final SessionDispatcher dispatcher;
   private final long id;
   private final Deadlines deadlines;
-  private final RequestFilter requests = new RequestFilter(this::judge);
+  private final RequestFilter requests = new RequestFilter(this::judge, this::dropped);
   private final QapCutter responses = new QapCutter();
   private final Exchange exchange = new Exchange();
   private final HeldBytes held = new HeldBytes();
@@ -93,7 +94,12 @@ public final class ClientSession implements Applicant, RSessionListener {
   private final CommandPolicy policy;
   private final Place place;
   private final List<ByteBuf> passing = new ArrayList<>(1);
+  private final MessageIds messageIds;
   private Fault fault;
+
+  /** Of the packet that is thrown away as it comes; {@code null} if none is. */
+  private Ruling ruling;
+
   private boolean heardFrom;
   private boolean moving;
   private boolean tunnelTookBytes;
@@ -126,6 +132,7 @@ public final class ClientSession implements Applicant, RSessionListener {
             .map(Profile::name)
             .orElse("");
     policy = new CommandPolicy(this::config);
+    messageIds = new MessageIds(context.echoesIds());
     deadlines = new Deadlines(this::config, now());
   }
 
@@ -180,7 +187,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     Optional<QapGreeting> greeting = dispatcher.greeting();
     if (greeting.isPresent() && place.takeAsRefused()) {
       write(greeting.get());
-      expire(limit, text);
+      expire(limit);
     } else {
       state = new Closed();
       client.close();
@@ -205,13 +212,17 @@ public final class ClientSession implements Applicant, RSessionListener {
     passing.clear();
     if (state instanceof Expired expired) {
       if (exchange.isBusy()) {
-        disconnect(expired.reason(), expired.text());
+        disconnect(expired.reason());
       }
       return;
     }
     answerWhatIsDue();
     readClientWhileItMayBe();
-    if (state instanceof Bound && exchange.isBusy() && deadlines.waitsFor() != Wait.RESPONSE) {
+    boolean isAtWork =
+        state instanceof Bound
+            ? exchange.isBusy() || requests.isInDroppedPacket()
+            : state instanceof Greeted && requests.isInDroppedPacket();
+    if (isAtWork && deadlines.waitsFor() != Wait.RESPONSE) {
       begin(Wait.RESPONSE);
     }
   }
@@ -236,37 +247,84 @@ public final class ClientSession implements Applicant, RSessionListener {
       exchange.probed();
       requests.insertBefore(Exchange.probe());
     }
-    boolean isFirst = exchange.commands() == 0;
-    if (isFirst && QapCommand.of(header.command()).isEmpty()) {
-      fault = new Fault(CloseReason.NOT_QAP1, describeJunk(header), header);
-      return Verdict.STOP;
-    }
-    if (!policy.allowsLength(header)) {
-      fault = new Fault(CloseReason.PACKET_TOO_LARGE, policy.describeLength(header), header);
+    Optional<Fault> found = faultOf(header);
+    if (found.isPresent()) {
+      fault = found.get();
       return Verdict.STOP;
     }
     // The answer to a question of R's is no command, whatever word it begins with.
     boolean isAnswer = exchange.isAnswer(header);
-    Optional<Refusal> refusal = isAnswer ? Optional.empty() : policy.refusal(header);
-    if (refusal.isPresent()) {
-      exchange.refused(refusal.get());
-      context.meters().refused(header.command());
-      if (context.lines().admitRefusal(client.eventLoop()::schedule)) {
-        log.info("client={} {}", origin, refusal.get().text());
-      }
+    ruling = isAnswer ? null : policy.ruling(header, hasObjectCapabilities()).orElse(null);
+    if (ruling != null) {
       return Verdict.DROP;
     }
     if (!isAnswer) {
       command = exchange.isBusy() ? SEVERAL : header.command();
     }
     exchange.sent(header);
+    messageIds.sent(header.messageId());
     return Verdict.PASS;
   }
 
-  private static String describeJunk(QapHeader header) {
-    String guess = ProtocolGuess.of(header);
-    return "0x%x is no command of QAP1%s"
-        .formatted(header.command(), guess.isEmpty() ? "" : "; " + guess);
+  /** What is no packet of QAP1, or can't be answered as one, ends the session. */
+  private Optional<Fault> faultOf(QapHeader header) {
+    boolean isFirst = exchange.commands() == 0;
+    boolean isUnknown = QapCommand.of(header.command()).isEmpty();
+    String guess = isFirst && isUnknown ? ProtocolGuess.of(header) : "";
+    if (!guess.isEmpty()) {
+      return Optional.of(
+          new Fault(
+              CloseReason.NOT_QAP1,
+              "0x%x is no command of QAP1; %s".formatted(header.command(), guess),
+              header));
+    }
+    if (header.isAbsurd()) {
+      return Optional.of(
+          new Fault(
+              CloseReason.NOT_QAP1,
+              "a header announces %s bytes".formatted(Long.toUnsignedString(header.length())),
+              header));
+    }
+    return exchange.isAnswer(header)
+        ? policy
+            .excessOfAnswer(header)
+            .map(text -> new Fault(CloseReason.ANSWER_TOO_LARGE, text, header))
+        : Optional.empty();
+  }
+
+  private boolean hasObjectCapabilities() {
+    return state instanceof Bound bound && bound.rSession().greeting().hasObjectCapabilities();
+  }
+
+  /** A packet that R does not get has come to its end: only now, as by R, it is answered. */
+  private void dropped(ByteBuf start) {
+    if (ruling == null) {
+      return; // the session has expired
+    }
+    QapHeader header = requests.header();
+    Refusal refusal = ruling.answer(header, start);
+    ruling = null;
+    exchange.refused(refusal);
+    context.meters().refused(header.command());
+    if (!refusal.text().isEmpty() && context.lines().admitRefusal(client.eventLoop()::schedule)) {
+      log.info(
+          "command refused: {} session={} client={} command={} error=0x{}",
+          refusal.text(),
+          id,
+          origin,
+          QapCommand.of(header.command())
+              .map(QapCommand::protocolName)
+              .orElse("0x" + Integer.toHexString(header.command())),
+          Integer.toHexString(refusal.response() >>> (Byte.SIZE * 3)));
+    }
+    if (state instanceof Bound && !exchange.isBusy()) {
+      begin(Wait.COMMAND);
+    } else if (state instanceof Greeted && refusal.isOk()) {
+      place.spoke(); // it has said something that an R session would have taken
+      begin(Wait.COMMAND);
+    } else if (state instanceof Greeted && deadlines.waitsFor() == Wait.RESPONSE) {
+      begin(Wait.FIRST_COMMAND);
+    }
   }
 
   /** Sends the answers of ours whose turn it is; never in the middle of a response. */
@@ -286,7 +344,7 @@ public final class ClientSession implements Applicant, RSessionListener {
   private void sendDueRefusals() {
     Refusal refusal;
     while ((refusal = exchange.nextDue()) != null) {
-      client.writeAndFlush(refusal.packet(client.alloc()), client.voidPromise());
+      client.writeAndFlush(refusal.packet(client.alloc(), messageIds), client.voidPromise());
     }
   }
 
@@ -314,9 +372,10 @@ public final class ClientSession implements Applicant, RSessionListener {
         config().onClientGone() == OnClientGone.FINISH
             && exchange.isBusy()
             && !exchange.isAnswerOwed()
-            && requests.isBetweenPackets();
+            && (requests.isBetweenPackets() || requests.isInDroppedPacket());
     if (state instanceof Bound bound && mayFinish) {
       state = bound.finish();
+      context.registry().finishes();
       held.giveUp();
       bound.tunnel().setReading(true);
     } else if (!(state instanceof Finishing)) {
@@ -442,7 +501,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     if (moving || deadlines.nanosLeft(now) > 0) {
       context.registry().watch(this);
     } else if (state instanceof Expired expired) {
-      disconnect(expired.reason(), expired.text());
+      disconnect(expired.reason());
     } else {
       deadlines.passed(now).ifPresent(this::timedOut);
     }
@@ -465,8 +524,9 @@ public final class ClientSession implements Applicant, RSessionListener {
           "no R session became free within timeouts.queue, %s: %s"
               .formatted(text(timeouts.queue()), dispatcher.describe());
       case IDLE_TIMEOUT ->
-          "no command for longer than timeouts.idle, %s; the R session was ended"
-              .formatted(text(timeouts.idle()));
+          "no command for longer than timeouts.idle, %s%s"
+              .formatted(
+                  text(timeouts.idle()), bound(state) == null ? "" : "; the R session was ended");
       case EVALUATION_TIMEOUT ->
           "the command took longer than timeouts.evaluation, %s; the R session was ended"
               .formatted(text(timeouts.evaluation()));
@@ -658,6 +718,7 @@ public final class ClientSession implements Applicant, RSessionListener {
     exchange.received(header);
     if (header.isResponse()) {
       if (!isForUs) {
+        messageIds.received(header.messageId());
         context.meters().evaluated(command, now() - deadlines.sinceNanos());
       }
       begin(exchange.isBusy() ? Wait.RESPONSE : Wait.COMMAND);
@@ -754,7 +815,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       return;
     }
     if (before instanceof Expired) {
-      disconnect(reason, text);
+      disconnect(reason);
       return;
     }
     held.giveUp();
@@ -764,10 +825,10 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else {
       dispatcher.withdraw(this);
     }
-    if (reason.isToldLater() && !exchange.isBusy() && responses.isBetweenPackets()) {
-      expire(reason, text);
+    if (reason.isToldLater() && !isAsked() && responses.isBetweenPackets()) {
+      expire(reason);
     } else {
-      disconnect(reason, text);
+      disconnect(reason);
     }
     logEnd(before, reason, text);
   }
@@ -779,24 +840,37 @@ public final class ClientSession implements Applicant, RSessionListener {
     return state instanceof Bound bound ? bound : null;
   }
 
-  private void expire(CloseReason reason, String text) {
-    state = new Expired(reason, text);
+  private void expire(CloseReason reason) {
+    state = new Expired(reason);
     client.config().setAutoRead(true);
     deadlines.begin(Wait.LATE_COMMAND, now());
     context.registry().watch(this);
   }
 
-  private void disconnect(CloseReason reason, String text) {
+  private void disconnect(CloseReason reason) {
+    if (state instanceof Finishing) {
+      context.registry().finished();
+    }
     state = new Closed();
     context.registry().forget(this);
     place.leave();
-    boolean answerable = exchange.isBusy() && responses.isBetweenPackets() && client.isActive();
+    boolean answerable = isAsked() && responses.isBetweenPackets() && client.isActive();
     if (answerable && reason.error().isPresent()) {
       Farewell.answerAndClose(
-          client, reason.error().get().response(client.alloc(), text, exchange.lastMessageId()));
+          client,
+          reason.error().get().response(client.alloc(), messageIds.ofAnswerTo(idOfRequest())));
     } else {
       client.close();
     }
+  }
+
+  /** Whether the client waits for an answer; it may be in the middle of its request. */
+  private boolean isAsked() {
+    return exchange.isBusy() || ruling != null;
+  }
+
+  private int idOfRequest() {
+    return exchange.isBusy() ? exchange.lastMessageId() : requests.header().messageId();
   }
 
   private void logEnd(SessionState before, CloseReason reason, String text) {

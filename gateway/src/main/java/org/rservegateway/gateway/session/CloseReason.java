@@ -36,10 +36,10 @@ public enum CloseReason {
   CONNECT_RATE("connect rate", QapError.SESSION_BUSY, Told.LATER),
   /** {@code limits.queue} sessions wait already. */
   QUEUE_FULL("queue full", QapError.SESSION_BUSY),
-  /** The first bytes are no QAP1 command. */
+  /** The first bytes are another protocol's, or a header announces what nobody can send. */
   NOT_QAP1("not QAP1", QapError.UNKNOWN_COMMAND),
-  /** A header announces more bytes than {@code limits.packet}. */
-  PACKET_TOO_LARGE("packet too large", QapError.DATA_OVERFLOW),
+  /** The answer to a question of R's is longer than {@code limits.assign}. */
+  ANSWER_TOO_LARGE("answer too large", QapError.DATA_OVERFLOW),
   /** Somebody has ended it through the admin port. */
   OPERATOR("operator", QapError.SECURITY_CLOSE, Told.LATER),
   /** The gateway stops. */

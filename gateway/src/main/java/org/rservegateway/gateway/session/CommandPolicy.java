@@ -1,14 +1,46 @@
 package org.rservegateway.gateway.session;
 
+import io.netty.buffer.ByteBuf;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.function.ToIntFunction;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.QapParameter;
 
-/** Which commands reach R, and how large a packet may be. Safe for all threads. */
+/**
+ * Which commands reach R, and how large they may be. What does not reach R is answered as Rserve
+ * 1.8 answers it in the same place ({@code Rserv.c}). Safe for all threads.
+ */
 public final class CommandPolicy {
+
+  /**
+   * Why R does not get a command.
+   *
+   * @param text for the log; empty where that is no news
+   * @param response what the client reads, by the command's first parameter
+   */
+  record Ruling(String text, ToIntFunction<QapParameter> response) {
+
+    private static Ruling of(QapError error, String text) {
+      return new Ruling(text, parameter -> error.response());
+    }
+
+    /**
+     * The answer to a packet that has come whole.
+     *
+     * @param start the first bytes of its payload
+     */
+    Refusal answer(QapHeader header, ByteBuf start) {
+      return new Refusal(
+          response.applyAsInt(QapParameter.firstOf(start)), text, header.messageId());
+    }
+  }
+
+  private static final String TLS = "TLS";
 
   private final Supplier<GatewayConfig> live;
 
@@ -17,61 +49,109 @@ public final class CommandPolicy {
     this.live = live;
   }
 
-  private long largestPacket() {
-    long limit = live.get().limits().packet().bytes();
-    return limit == 0 ? Long.MAX_VALUE : limit;
-  }
-
-  /** Whether the packet may have the length that it announces; 2<sup>63</sup> bytes never. */
-  boolean allowsLength(QapHeader header) {
-    return header.length() >= 0 && header.length() <= largestPacket();
-  }
-
-  /** Why a packet may not be so long, for people. */
-  String describeLength(QapHeader header) {
-    String announced = "a packet of %s bytes".formatted(Long.toUnsignedString(header.length()));
-    long largestPacket = largestPacket();
-    return largestPacket == Long.MAX_VALUE
-        ? announced
-        : announced + " is longer than limits.packet, %d bytes".formatted(largestPacket);
-  }
-
   /**
    * What a command is answered with instead of passing it on; empty if it may pass. A command that
    * Rserve does not know passes: R says so itself.
+   *
+   * @param hasObjectCapabilities whether R takes object-capability calls alone, and answers all
+   *     else
    */
-  Optional<Refusal> refusal(QapHeader header) {
+  Optional<Ruling> ruling(QapHeader header, boolean hasObjectCapabilities) {
+    if (isTooLarge(header)) {
+      return Optional.of(Ruling.of(QapError.DATA_OVERFLOW, describeLength(header)));
+    }
     QapCommand command = QapCommand.of(header.command()).orElse(null);
     if (command == null) {
-      // A control command without a name can't be allowed by name.
+      // A control command without a name can't be allowed by name; Rserve knows none of these.
       return QapCommand.isControl(header.command())
-          ? Optional.of(denial(header, "0x%x".formatted(header.command())))
+          ? denial(QapError.INVALID_COMMAND, "0x%x".formatted(header.command()))
           : Optional.empty();
     }
     return switch (command) {
       // R would wait on a port of its own, for ever, where no timer and no node-tunnel knows of it.
       case DETACH_SESSION, DETACHED_VOID_EVAL ->
-          refuse(header, QapError.DETACH_FAILED, "sessions can't be detached here");
+          Optional.of(Ruling.of(QapError.DETACH_FAILED, "sessions can't be detached here"));
       case SWITCH ->
-          refuse(
-              header,
-              QapError.UNSUPPORTED_COMMAND,
-              "TLS can't begin inside a session; connect to a TLS port instead");
-      default ->
-          live.get().commands().deny().commands().contains(command)
-              ? Optional.of(denial(header, command.protocolName()))
-              : Optional.empty();
+          Optional.of(
+              new Ruling(
+                  "TLS can't begin inside a session; connect to a TLS port instead",
+                  CommandPolicy::answerToSwitch));
+      default -> {
+        if (live.get().commands().deny().commands().contains(command)) {
+          yield denial(codeOfDenial(command), command.protocolName());
+        }
+        yield command == QapCommand.SET_BUFFER_SIZE && !hasObjectCapabilities
+            ? Optional.of(new Ruling("", CommandPolicy::answerToSetBufferSize))
+            : Optional.empty();
+      }
     };
   }
 
-  private static Refusal denial(QapHeader header, String name) {
-    return new Refusal(
-        QapError.ACCESS_DENIED,
-        "the command " + name + " is denied here (commands.deny)",
-        header.messageId());
+  private static Optional<Ruling> denial(QapError error, String name) {
+    return Optional.of(Ruling.of(error, "the command " + name + " is denied here (commands.deny)"));
   }
 
-  private static Optional<Refusal> refuse(QapHeader header, QapError error, String text) {
-    return Optional.of(new Refusal(error, text, header.messageId()));
+  /** What an Rserve says that has this turned off, or was built without it. */
+  private static QapError codeOfDenial(QapCommand command) {
+    return switch (command) {
+      case CONTROL_EVAL, CONTROL_SOURCE, CONTROL_SHUTDOWN, SET_ENCODING ->
+          QapError.UNSUPPORTED_COMMAND;
+      case SHUTDOWN -> QapError.DISABLED;
+      case KEY_REQUEST, SECURE_LOGIN -> QapError.UNAVAILABLE;
+      case ATTACH_SESSION -> QapError.INVALID_COMMAND;
+      default -> QapError.ACCESS_DENIED;
+    };
+  }
+
+  private static int answerToSwitch(QapParameter protocol) {
+    if (!protocol.isString()) {
+      return QapError.INVALID_PARAMETERS.response();
+    }
+    return protocol.string(StandardCharsets.ISO_8859_1).equals(TLS)
+        ? QapError.DISABLED.response()
+        : QapError.UNSUPPORTED_COMMAND.response();
+  }
+
+  /**
+   * Rserve 1.8 to 1.8-16 believes in the new size and keeps the old buffer, so that a large answer
+   * ends R. Without the command it makes room for each answer by itself.
+   */
+  private static int answerToSetBufferSize(QapParameter size) {
+    return size.isInteger() ? QapHeader.RESP_OK : QapError.INVALID_PARAMETERS.response();
+  }
+
+  // ---- sizes
+
+  private boolean isTooLarge(QapHeader header) {
+    GatewayConfig.Limits limits = live.get().limits();
+    return exceeds(
+        header.length(), (header.isSerialized() ? limits.assign() : limits.packet()).bytes());
+  }
+
+  private static boolean exceeds(long length, long limit) {
+    return limit != 0 && length > limit;
+  }
+
+  private String describeLength(QapHeader header) {
+    GatewayConfig.Limits limits = live.get().limits();
+    return header.isSerialized()
+        ? describe(header, "limits.assign", limits.assign().bytes())
+        : describe(header, "limits.packet", limits.packet().bytes());
+  }
+
+  private static String describe(QapHeader header, String limit, long bytes) {
+    return "a packet of %d bytes is longer than %s, %d bytes"
+        .formatted(header.length(), limit, bytes);
+  }
+
+  /**
+   * Why an answer to a question of R's may not be so long, for people; empty if it may. It is a
+   * value, whose size Rserve does not bound either.
+   */
+  Optional<String> excessOfAnswer(QapHeader header) {
+    long limit = live.get().limits().assign().bytes();
+    return exceeds(header.length(), limit)
+        ? Optional.of(describe(header, "limits.assign", limit))
+        : Optional.empty();
   }
 }

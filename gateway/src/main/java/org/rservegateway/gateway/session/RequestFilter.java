@@ -1,14 +1,17 @@
 package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.rservegateway.wire.QapFramer;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.QapParameter;
 
 /**
  * Follows what a client sends and takes out the packets that must not reach R. What passes is
- * handed on as it came, without copying it.
+ * handed on as it came, without copying it. What does not pass is thrown away as it comes, whatever
+ * its size.
  *
  * <p>A header is handed on only when it is whole: before that nobody knows whether it may pass.
  */
@@ -29,6 +32,8 @@ final class RequestFilter {
   private final QapFramer framer = new QapFramer();
   private final Function<QapHeader, Verdict> judge;
   private QapHeader inserted;
+  private final Consumer<ByteBuf> dropped;
+  private final ByteBuf start = Unpooled.wrappedBuffer(new byte[QapParameter.START_BYTES]).clear();
   private boolean dropping;
   private boolean stopped;
 
@@ -36,14 +41,22 @@ final class RequestFilter {
    * A filter at the start of a stream.
    *
    * @param judge sees each header once, in order
+   * @param dropped hears that a packet that is thrown away has come to its end, with the first
+   *     {@link QapParameter#START_BYTES} of its payload; they are this object's
    */
-  RequestFilter(Function<QapHeader, Verdict> judge) {
+  RequestFilter(Function<QapHeader, Verdict> judge, Consumer<ByteBuf> dropped) {
     this.judge = judge;
+    this.dropped = dropped;
   }
 
   /** Whether a packet was judged so that nothing passes any more. */
   boolean isStopped() {
     return stopped;
+  }
+
+  /** The header that came last; {@code null} before the first. */
+  QapHeader header() {
+    return framer.header();
   }
 
   /** Whether the next byte that passes begins a packet. */
@@ -54,6 +67,11 @@ final class RequestFilter {
   /** To be called by the judge: a packet without payload passes before the one that is judged. */
   void insertBefore(QapHeader header) {
     inserted = header;
+  }
+
+  /** Whether more is to come of a packet that is thrown away. */
+  boolean isInDroppedPacket() {
+    return dropping && !stopped && framer.payloadLeft() > 0;
   }
 
   /**
@@ -88,11 +106,23 @@ final class RequestFilter {
           from = in.readerIndex();
         }
       }
-      if (!dropping && from == NOTHING) {
+      if (dropping) {
+        drop(step, in, at);
+      } else if (from == NOTHING) {
         from = at;
       }
     }
     in.release();
+  }
+
+  private void drop(QapFramer.Step step, ByteBuf in, int from) {
+    if (step == QapFramer.Step.PAYLOAD) {
+      start.writeBytes(in, from, Math.min(start.writableBytes(), in.readerIndex() - from));
+    }
+    if (!stopped && framer.payloadLeft() == 0) {
+      dropped.accept(start);
+      start.clear();
+    }
   }
 
   private void judge() {

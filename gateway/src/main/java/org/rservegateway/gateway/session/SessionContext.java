@@ -1,6 +1,7 @@
 package org.rservegateway.gateway.session;
 
 import io.micrometer.core.instrument.MeterRegistry;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.rservegateway.gateway.config.GatewayConfig;
@@ -10,6 +11,7 @@ import org.rservegateway.gateway.pool.SessionDispatcher;
  * What all sessions share.
  *
  * @param live the configuration that counts now
+ * @param echoesIds whether R was last seen to echo the message ids of requests
  * @param nanoTime the clock, as {@link System#nanoTime}
  */
 public record SessionContext(
@@ -20,11 +22,17 @@ public record SessionContext(
     MemoryGuard memory,
     SessionHistory history,
     LineLimits lines,
+    AtomicBoolean echoesIds,
     LongSupplier nanoTime) {
 
   /** The configuration at this moment. */
   public GatewayConfig config() {
     return live.get();
+  }
+
+  /** The message id of an answer to a request that carried {@code id}, before R has had a say. */
+  public int idOfAnswerTo(int id) {
+    return echoesIds.get() ? id : 0;
   }
 
   /** The context of a gateway with these settings. */
@@ -41,6 +49,7 @@ public record SessionContext(
         new MemoryGuard(live),
         new SessionHistory(),
         new LineLimits(nanoTime),
+        new AtomicBoolean(),
         nanoTime);
   }
 }

@@ -36,6 +36,7 @@ public final class SessionRegistry {
   private final ConnectRate rate;
   private final AtomicLong lastId = new AtomicLong();
   private final AtomicInteger admitted = new AtomicInteger();
+  private final AtomicInteger finishing = new AtomicInteger();
   private final AtomicInteger refused = new AtomicInteger();
 
   /**
@@ -224,6 +225,21 @@ public final class SessionRegistry {
   /** Tells the sessions whose deadline has passed. */
   public void expireDue() {
     sessions.cleanUp();
+  }
+
+  /** A client is gone, and what R evaluates for it goes on. */
+  void finishes() {
+    finishing.incrementAndGet();
+  }
+
+  /** What went on without its client is over. */
+  void finished() {
+    finishing.decrementAndGet();
+  }
+
+  /** Evaluations that go on without their client. */
+  public int finishing() {
+    return finishing.get();
   }
 
   /** Clients that are connected and were not refused. */

@@ -63,9 +63,9 @@ sealed interface SessionState {
   /**
    * There is no R session any more, or there never will be one, and no request was outstanding that
    * could have been answered. The connection stays for a while: the client's next command is
-   * answered with why, instead of a reset.
+   * answered with the reason's error, instead of a reset.
    */
-  record Expired(CloseReason reason, String text) implements SessionState {}
+  record Expired(CloseReason reason) implements SessionState {}
 
   /** It is over; what still comes from the client is thrown away. */
   record Closed() implements SessionState {}

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -80,5 +81,52 @@ class MainTest {
 
     assertThat(run(2, "check-config", file.toString(), "--client", "10.1.2.3"))
         .contains("profiles[0].from", "\"10.1.0.0/33\" is none");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          listen: {port: 7000, tls: {port: 7001}} | listen.port listen.tls.port | 7000 7001
+          {"listen": {"tls": {"port": 7001}, "port": 7000}} | listen.port listen.tls.port | 7000 7001
+          admin: {token: hush} | admin.token | hush
+          timeouts: {idle: 120s} | timeouts.idle timeouts.queue | 2m 30s
+          commands: {deny: [eval, shutdown]} | commands.deny | [eval, shutdown]
+          """)
+  void printConfigSaysTheValuesThatAreAskedFor(String yaml, String names, String values)
+      throws Exception {
+    Files.writeString(file, yaml + "\n");
+
+    String said =
+        run(
+            0,
+            Stream.concat(
+                    Stream.of("print-config", "--config", file.toString()),
+                    Stream.of(names.split(" ")))
+                .toArray(String[]::new));
+
+    assertThat(said.lines().filter(line -> !line.isEmpty()))
+        .hasSize(names.split(" ").length)
+        .containsExactlyElementsOf(
+            values.startsWith("[") ? List.of("[eval, shutdown]") : List.of(values.split(" ")));
+  }
+
+  @Test
+  void printConfigSaysAllSettingsAndHidesSecrets() throws Exception {
+    Files.writeString(file, "admin: {token: hush}\nlisten: {port: 7000}\n");
+
+    assertThat(run(0, "print-config", "--config", file.toString()).lines())
+        .contains("listen.port: 7000", "admin.token: ***", "timeouts.queue: 30s")
+        .noneMatch(line -> line.contains("hush"));
+  }
+
+  @Test
+  void printConfigKnowsWhatItDoesNotKnow() throws Exception {
+    assertThat(run(2, "print-config", "listen.port", "listen.prot"))
+        .contains("no such setting: listen.prot")
+        .doesNotContain("6311");
+    Files.writeString(file, "listen: {port: 70000}\n");
+    assertThat(run(2, "print-config", "--config", file.toString())).contains("from 0 to 65535");
   }
 }

@@ -13,15 +13,20 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.testing.LoggedLines;
 
 /** One client that has to log in; passwords are checked at once, and time is the test's. */
 class LoginTest {
@@ -29,21 +34,34 @@ class LoginTest {
   private static final int CMD_LOGIN = 1;
   private static final int CMD_EVAL = 3;
 
+  /** An error as Rserve sends it: a header with the code, and nothing else. */
+  private static final String REFUSED = "\2\0\1A" + "\0".repeat(12);
+
+  private static final String INVALID = "\2\0\1D" + "\0".repeat(12);
+
   @TempDir private Path directory;
+  private final LoggedLines log = new LoggedLines(Turned.class);
   private final EmbeddedChannel channel = new EmbeddedChannel();
   private final StringBuilder session = new StringBuilder();
+  private Authenticator authenticator;
 
   @BeforeEach
   void begin() throws Exception {
     Path users = Files.writeString(directory.resolve("users"), "ada:{plain}lovelace\n");
     channel.freezeTime();
-    Authenticator authenticator =
+    authenticator =
         new Authenticator(
             new GatewayConfig.Auth(users.toString(), false, true),
             Runnable::run,
             System::nanoTime,
             (task, delay, unit) -> channel.eventLoop().schedule(task, delay, unit));
-    channel
+    addLogin(channel);
+    channel.pipeline().fireChannelActive();
+    assertThat(sent()).startsWith("Rsrv0103QAP1\r\n\r\nARpt---");
+  }
+
+  private void addLogin(EmbeddedChannel client) {
+    client
         .pipeline()
         .addLast(
             new Login(
@@ -51,13 +69,21 @@ class LoginTest {
                 false,
                 Duration.ZERO,
                 new Turned(new SimpleMeterRegistry()),
-                client -> client.pipeline().addLast(new Session())));
-    channel.pipeline().fireChannelActive();
-    assertThat(sent()).startsWith("Rsrv0103QAP1\r\n\r\nARpt---");
+                id -> 0,
+                next -> next.pipeline().addLast(new Session())));
+  }
+
+  /** Another client of the same address. */
+  private EmbeddedChannel connect() {
+    EmbeddedChannel client = new EmbeddedChannel();
+    addLogin(client);
+    client.pipeline().fireChannelActive();
+    return client;
   }
 
   @AfterEach
   void end() {
+    log.close();
     channel.finishAndReleaseAll();
   }
 
@@ -108,6 +134,48 @@ class LoginTest {
     assertThat(ClientOrigin.of(channel).user()).isEqualTo("ada");
   }
 
+  /** As Rserve takes it: each of these was tried on one with {@code auth required}. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "040d0000", // of 4 bytes
+        "440d0000 00000000", // of 8 bytes, as roger and pyRserve write it
+        "04c80000", // that names more than comes, as REngine does
+        "04000000",
+      })
+  void theHeaderOfALoginMayBeAnyThatRserveTakes(String header) {
+    byte[] start = HexFormat.of().parseHex(header.replace(" ", ""));
+    for (String end : List.of("", "\0", "\0\0\0", "\n", "\r\n\0", "\nmore\0")) {
+      byte[] text = ("ada\nlovelace" + end).getBytes(StandardCharsets.US_ASCII);
+      EmbeddedChannel client = connect();
+      ByteBuf login = Unpooled.buffer();
+      new QapHeader(CMD_LOGIN, start.length + text.length, 7).writeTo(login);
+
+      client.writeInbound(login.writeBytes(start).writeBytes(text));
+
+      assertThat(ClientOrigin.of(client).user()).as("before %s", end).isEqualTo("ada");
+      client.finishAndReleaseAll();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "00000000", "01040000 01000000", "0a040000 61646100", "00"})
+  void aLoginWithoutAStringIsNoGuessAndSlowsNobodyDown(String hex) {
+    byte[] payload = HexFormat.of().parseHex(hex.replace(" ", ""));
+    ByteBuf login = Unpooled.buffer();
+    new QapHeader(CMD_LOGIN, payload.length, 7).writeTo(login);
+
+    channel.writeInbound(login.writeBytes(payload));
+    EmbeddedChannel other = connect();
+    other.writeInbound(packet(CMD_LOGIN, "ada\nlovelace"));
+
+    assertThat(ClientOrigin.of(other).user()).as("at once").isEqualTo("ada");
+    other.finishAndReleaseAll();
+    pass(Duration.ofSeconds(1));
+    assertThat(sent()).as("as Rserve answers it, twice").isEqualTo(INVALID + REFUSED);
+    assertThat(channel.isOpen()).isFalse();
+  }
+
   @Test
   void aLoginMayComeAByteAtATime() {
     ByteBuf login = packet(CMD_LOGIN, "ada\nlovelace");
@@ -129,7 +197,7 @@ class LoginTest {
 
     assertThat(flood.refCnt()).isZero();
     pass(Duration.ofSeconds(1));
-    assertThat(sent()).contains("wrong name or password for \"ada\"");
+    assertThat(sent()).isEqualTo(REFUSED);
     assertThat(session.toString()).isEmpty();
   }
 
@@ -148,7 +216,8 @@ class LoginTest {
     channel.writeInbound(packet(CMD_EVAL, "1"), packet(CMD_LOGIN, "ada\nlovelace"));
     pass(Duration.ofSeconds(1));
 
-    assertThat(sent()).contains("no login, but eval");
+    assertThat(sent()).isEqualTo(REFUSED);
+    assertThat(log.lines()).anyMatch(line -> line.contains("no login, but eval"));
     assertThat(session.toString()).isEmpty();
   }
 
@@ -157,7 +226,9 @@ class LoginTest {
     channel.writeInbound(Unpooled.buffer().writeBytes(new byte[] {22, 3, 1, 2}).writeZero(60));
     pass(Duration.ofSeconds(1));
 
-    assertThat(sent()).contains("no login, but no QAP1; it looks like TLS");
+    assertThat(sent()).isEqualTo(REFUSED);
+    assertThat(log.lines())
+        .anyMatch(line -> line.contains("no login, but no QAP1; it looks like TLS"));
   }
 
   /** Also where {@code timeouts.firstCommand} is without an end, as here. */
@@ -170,7 +241,9 @@ class LoginTest {
     }
     login.release();
 
-    assertThat(sent()).contains("no login within timeouts.firstCommand");
+    assertThat(sent()).isEqualTo(REFUSED);
+    assertThat(log.lines())
+        .anyMatch(line -> line.contains("no login within timeouts.firstCommand"));
     assertThat(channel.isOpen()).isFalse();
   }
 }

@@ -180,7 +180,15 @@ class ConfigLoaderTest {
                     Duration.ofMinutes(1),
                     Duration.ofSeconds(10)),
                 new GatewayConfig.Limits(
-                    10_000, 0, 0, 0, 0, 1000, new ByteSize(256L << 20), new ByteSize(256L << 20)),
+                    10_000,
+                    0,
+                    0,
+                    0,
+                    0,
+                    1000,
+                    new ByteSize(256L << 20),
+                    new ByteSize(0),
+                    new ByteSize(256L << 20)),
                 new GatewayConfig.Commands(
                     new CommandNames(
                         Set.of(

@@ -101,10 +101,10 @@ class AdminIT {
       assertThat(delete("/api/sessions/" + id).statusCode()).isEqualTo(204);
 
       RawClient.Answer answer = client.receive();
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("an operator has ended the session");
+      answer.assertError(0x64);
+      assertThat(get("/api/ended").body()).contains("an operator has ended the session");
       r.assertGoneWithin(Duration.ofSeconds(3));
-      log.awaitEnd("operator");
+      assertThat(log.awaitEnd("operator")).contains("an operator has ended the session");
       assertThat(delete("/api/sessions/" + id).statusCode()).isEqualTo(404);
       assertThat(delete("/api/sessions/x").statusCode()).isEqualTo(400);
     }

@@ -224,9 +224,7 @@ class ClientsIT {
   void clientThatEndsItsSessionInRIsClosed() throws Exception {
     try (RawClient client = new RawClient(cluster.port())) {
       client.send("quit('no')");
-      RawClient.Answer answer = client.receive();
-      assertThat(answer.error()).isEqualTo(0x42);
-      assertThat(answer.text()).contains("R ended the session");
+      client.receive().assertError(0x42);
       assertThat(client.isClosed()).isTrue();
     }
   }

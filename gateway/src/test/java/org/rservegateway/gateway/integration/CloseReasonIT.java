@@ -20,6 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 
 /**
@@ -31,6 +32,7 @@ class CloseReasonIT {
   private static final Duration SOON = Duration.ofSeconds(10);
   private static final int CMD_EVAL = 3;
   private static final int CMD_SHUTDOWN = 4;
+  private static final int CMD_SET_BUFFER_SIZE = 0x81;
 
   private static TestCluster cluster;
 
@@ -76,12 +78,11 @@ class CloseReasonIT {
       RProcess r = RProcess.of(client);
 
       r.assertGoneWithin(Duration.ofSeconds(4));
-      assertThat(log.awaitEnd("idle timeout")).contains("timeouts.idle, 2s", "node=node1");
+      assertThat(log.awaitEnd("idle timeout"))
+          .contains("no command for longer than timeouts.idle, 2s", "node=node1");
       assertThat(client.isSilent()).as("nothing that nobody asked for").isTrue();
 
-      RawClient.Answer answer = client.eval("1+1");
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("no command for longer than timeouts.idle, 2s");
+      client.eval("1+1").assertError(0x64);
       assertThat(client.isClosed()).isTrue();
     }
   }
@@ -106,13 +107,12 @@ class CloseReasonIT {
     try (RawClient client = new RawClient(cluster.port())) {
       RProcess r = RProcess.of(client);
 
-      RawClient.Answer answer = client.eval(expression);
+      client.eval(expression).assertError(0x64);
 
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("the command took longer than timeouts.evaluation, 4s");
       assertThat(client.isClosed()).isTrue();
       r.assertGoneWithin(SOON);
-      log.awaitEnd("evaluation timeout");
+      assertThat(log.awaitEnd("evaluation timeout"))
+          .contains("the command took longer than timeouts.evaluation, 4s");
     }
   }
 
@@ -126,10 +126,10 @@ class CloseReasonIT {
         answer = client.eval("Sys.sleep(0.7)");
       } while (answer.isOk());
 
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("the session is older than timeouts.lifetime, 15s");
+      answer.assertError(0x64);
       r.assertGoneWithin(SOON);
-      log.awaitEnd("lifetime");
+      assertThat(log.awaitEnd("lifetime"))
+          .contains("the session is older than timeouts.lifetime, 15s");
     }
   }
 
@@ -180,10 +180,8 @@ class CloseReasonIT {
       client.eval("x <- 5");
 
       client.send(CMD_SHUTDOWN, "");
-      RawClient.Answer answer = client.receive();
-
-      assertThat(answer.error()).isEqualTo(0x48);
-      assertThat(answer.text()).contains("the command shutdown is denied here (commands.deny)");
+      client.receive().assertError(0x61);
+      log.awaitLine("the command shutdown is denied here (commands.deny)");
       assertThat(client.eval("x").asDouble()).isEqualTo(5);
       assertThat(cluster.node(0).rserve().isAlive()).isTrue();
     }
@@ -197,42 +195,85 @@ class CloseReasonIT {
       client.send("2");
 
       assertThat(client.receive().asDouble()).isEqualTo(1);
-      assertThat(client.receive().error()).isEqualTo(0x48);
+      client.receive().assertError(0x61);
       assertThat(client.receive().asDouble()).isEqualTo(2);
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"0x30,0x51", "0x31,0x51", "0x05,0x49", "0x42,0x48", "0x44,0x48", "0x45,0x48"})
+  @CsvSource({"0x30,0x51", "0x31,0x51", "0x05,0x49", "0x42,0x49", "0x44,0x49", "0x45,0x49"})
   void whatWouldLeaveTheSessionsReachIsRefused(String command, String error) throws Exception {
     try (RawClient client = new RawClient(cluster.port())) {
       client.send(Integer.decode(command), "1");
-      assertThat(client.receive().error()).isEqualTo(Integer.decode(error));
+      client.receive().assertError(Integer.decode(error));
       assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
     }
   }
 
   // ---- limits
 
-  @Test
-  void aPacketThatIsTooLargeIsRefusedByItsHeader() throws Exception {
-    for (long length : new long[] {(1 << 20) + 1, 1L << 40, Long.MAX_VALUE, -1}) {
-      try (RawClient client = new RawClient(cluster.port())) {
-        RProcess r = RProcess.of(client);
+  @ParameterizedTest
+  @CsvSource({"1048577", "5000000"})
+  void aCommandThatIsTooLargeIsThrownAwayAndTheSessionGoesOn(int length) throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      client.eval("x <- 5");
 
-        client.sendHeader(CMD_EVAL, length);
+      client.sendHeader(CMD_EVAL, length);
+      client.sendBytes(new byte[length - 1]);
+      assertThat(client.isSilent()).as("as Rserve, which reads it first").isTrue();
+      client.sendBytes(new byte[1]);
 
-        RawClient.Answer answer = client.receive();
-        assertThat(answer.error()).isEqualTo(0x4b);
-        assertThat(answer.text())
-            .contains(
-                "a packet of %s bytes is longer than limits.packet, 1048576 bytes"
-                    .formatted(Long.toUnsignedString(length)));
-        assertThat(client.isClosed()).isTrue();
-        r.assertGoneWithin(SOON);
+      client.receive().assertError(0x4b);
+      log.awaitLine("a packet of %d bytes is longer than limits.packet, 1048576".formatted(length));
+      assertThat(client.eval("x").asDouble()).isEqualTo(5);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1L << 47, Long.MAX_VALUE, -1})
+  void whatNobodyCanSendEndsTheSession(long length) throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      RProcess r = RProcess.of(client);
+
+      client.sendHeader(CMD_EVAL, length);
+
+      client.receive().assertError(0x4a);
+      assertThat(client.isClosed()).isTrue();
+      r.assertGoneWithin(SOON);
+      assertThat(log.awaitEnd("not QAP1"))
+          .contains("a header announces %s bytes".formatted(Long.toUnsignedString(length)));
+    }
+  }
+
+  // ---- what Rserve itself says
+
+  /** Also as the first command: R is asked, and the session goes on. */
+  @ParameterizedTest
+  @ValueSource(ints = {0x0b0, 0x0d1, 0x1003, 0x7fff0003, 0x032})
+  void whatRserveDoesNotKnowItSaysItself(int command) throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      for (int i = 0; i < 3; i++) {
+        client.send(command, "1");
+        client.receive().assertError(0x43);
+        assertThat(client.eval("1+1").asDouble()).isEqualTo(2);
       }
     }
-    log.awaitEnd("packet too large");
+  }
+
+  /** Rserve 1.8 would keep its old buffer, believe in the new size, and die of a large answer. */
+  @Test
+  void aLargerBufferIsAnsweredAndLargeAnswersCome() throws Exception {
+    try (RawClient client = new RawClient(cluster.port())) {
+      client.sendHeader(CMD_SET_BUFFER_SIZE, 8);
+      client.sendBytes(HexFormat.of().parseHex("0104000000000004"));
+      assertThat(client.receive().isOk()).isTrue();
+
+      for (int size : new int[] {1, 3, 9, 20}) {
+        RawClient.Answer answer = client.eval("raw(%de6)".formatted(size));
+        assertThat(answer.isOk()).isTrue();
+        assertThat(answer.payload().remaining()).isGreaterThan(size * 1_000_000);
+      }
+    }
   }
 
   /** One that was taken would have another in its place; one too many may go by itself. */
@@ -257,10 +298,9 @@ class CloseReasonIT {
 
       RawClient.Answer answer = client.receive();
 
-      assertThat(answer.error()).isEqualTo(0x4a);
-      assertThat(answer.text()).contains("is no command of QAP1; " + guess);
+      answer.assertError(0x4a);
       assertThat(client.isClosed()).isTrue();
-      assertThat(log.awaitEnd("not QAP1")).contains(guess, "node=-");
+      assertThat(log.awaitEnd("not QAP1")).contains("is no command of QAP1; " + guess, "node=-");
     }
     assertNoneTookAnRProcess(before);
   }
@@ -287,7 +327,9 @@ class CloseReasonIT {
   private static void sendJunk(Random random, int length) throws IOException {
     byte[] junk = new byte[length];
     random.nextBytes(junk);
-    junk[junk.length > 3 ? 3 : 0] |= (byte) 0x80; // no command has this bit
+    if (junk.length >= 16) {
+      junk[15] |= (byte) 0x80; // no packet is so long
+    }
     try (RawClient client = new RawClient(cluster.port())) {
       client.sendBytes(junk);
       if (junk.length >= 16) {

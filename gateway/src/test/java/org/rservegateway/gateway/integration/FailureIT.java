@@ -113,10 +113,9 @@ class FailureIT {
 
       RawClient.Answer answer = client.receive();
 
-      assertThat(answer.error()).isEqualTo(0x42);
-      assertThat(answer.text()).contains("R ended the session");
+      answer.assertError(0x42);
       assertThat(client.isClosed()).isTrue();
-      assertThat(log.awaitEnd("R ended")).contains("pid=" + process);
+      assertThat(log.awaitEnd("R ended")).contains("R ended the session", "pid=" + process);
     }
   }
 
@@ -132,9 +131,9 @@ class FailureIT {
 
       RawClient.Answer answer = client.receive();
 
-      assertThat(answer.error()).isEqualTo(0x42);
-      assertThat(answer.text()).contains("the node is silent, also to pings");
-      assertThat(log.awaitEnd("node lost")).contains("node=" + node.name());
+      answer.assertError(0x42);
+      assertThat(log.awaitEnd("node lost"))
+          .contains("the node is silent, also to pings", "node=" + node.name());
       assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(6));
       assertThat(nodesOfNewSessions()).hasSize(1).doesNotContain(node.name());
 
@@ -221,10 +220,9 @@ class FailureIT {
       cluster.gateway().close();
 
       RawClient.Answer answer = busy.receive();
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("the gateway is being stopped");
+      answer.assertError(0x64);
       assertThat(idle.isClosed()).isTrue();
-      log.awaitEnd("shutdown");
+      assertThat(log.awaitEnd("shutdown")).contains("the gateway is being stopped");
       ofBusy.assertGoneWithin(Duration.ofSeconds(3));
       child.assertGoneWithin(Duration.ofSeconds(3));
       ofIdle.assertGoneWithin(Duration.ofSeconds(3));

@@ -29,18 +29,15 @@ class LimitIT {
       assertQueued(cluster);
       refused.send("3");
 
-      RawClient.Answer full = refused.receive();
-      assertThat(full.error()).isEqualTo(0x50);
-      assertThat(full.text())
-          .contains("all R sessions are in use: 1 waiting; node node1: 1 in use");
+      refused.receive().assertError(0x50);
       assertThat(refused.isClosed()).isTrue();
-      log.awaitEnd("queue full");
+      assertThat(log.awaitEnd("queue full"))
+          .contains("all R sessions are in use: 1 waiting; node node1: 1 in use");
 
-      RawClient.Answer late = waiting.receive();
-      assertThat(late.error()).isEqualTo(0x50);
-      assertThat(late.text()).contains("no R session became free within timeouts.queue, 3s");
+      waiting.receive().assertError(0x50);
       assertThat(waiting.isClosed()).isTrue();
-      log.awaitEnd("queue timeout");
+      assertThat(log.awaitEnd("queue timeout"))
+          .contains("no R session became free within timeouts.queue, 3s");
       assertThat(served.eval("1+1").asDouble()).isEqualTo(2);
     }
   }
@@ -56,8 +53,7 @@ class LimitIT {
         RawClient first = new RawClient(cluster.port())) {
       RawClient second = new RawClient(cluster.port());
       assertThat(first.eval("1+1").asDouble()).isEqualTo(2);
-      assertRefused(cluster, "limits.sessions, 2, clients are connected");
-      log.awaitEnd("session limit");
+      assertRefused(cluster, log, "session limit", "limits.sessions, 2, clients are connected");
 
       second.close();
       awaitServed(cluster);
@@ -71,8 +67,11 @@ class LimitIT {
         SessionLog log = new SessionLog()) {
       RawClient first = new RawClient(cluster.port());
       assertThat(first.eval("1+1").asDouble()).isEqualTo(2);
-      assertRefused(cluster, "this address has limits.sessionsPerClient, 1, connections");
-      log.awaitEnd("client limit");
+      assertRefused(
+          cluster,
+          log,
+          "client limit",
+          "this address has limits.sessionsPerClient, 1, connections");
       try (RawClient other = RawClient.from("127.0.0.2", cluster.port())) {
         assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
       }
@@ -90,8 +89,11 @@ class LimitIT {
         RawClient speaking = new RawClient(cluster.port())) {
       assertThat(speaking.eval("1+1").asDouble()).isEqualTo(2);
       RawClient silent = new RawClient(cluster.port());
-      assertRefused(cluster, "limits.silentPerClient, 1, connections have sent no command yet");
-      log.awaitEnd("silent limit");
+      assertRefused(
+          cluster,
+          log,
+          "silent limit",
+          "limits.silentPerClient, 1, connections have sent no command yet");
       try (RawClient other = RawClient.from("127.0.0.2", cluster.port())) {
         assertThat(other.eval("1+1").asDouble()).isEqualTo(2);
       }
@@ -124,11 +126,11 @@ class LimitIT {
     }
   }
 
-  private static void assertRefused(TestCluster cluster, String text) throws IOException {
+  private static void assertRefused(TestCluster cluster, SessionLog log, String reason, String text)
+      throws IOException {
     try (RawClient refused = new RawClient(cluster.port())) {
-      RawClient.Answer answer = refused.eval("1+1");
-      assertThat(answer.error()).isEqualTo(0x50);
-      assertThat(answer.text()).contains(text);
+      refused.eval("1+1").assertError(0x50);
+      assertThat(log.awaitEnd(reason)).contains(text);
       assertThat(refused.isClosed()).isTrue();
     }
   }

@@ -79,11 +79,11 @@ class LoginIT {
 
   @Test
   void nothingPassesBeforeALogin() throws Exception {
-    try (RawClient client = new RawClient(plain.port())) {
+    try (SessionLog log = SessionLog.ofClients();
+        RawClient client = new RawClient(plain.port())) {
       client.send("file.create('/tmp/never')");
-      RawClient.Answer answer = client.receive();
-      assertThat(answer.error()).isEqualTo(AUTH_FAILED);
-      assertThat(answer.text()).contains("no login, but eval");
+      client.receive().assertError(AUTH_FAILED);
+      log.awaitLine("no login, but eval");
       assertThat(client.isClosed()).isTrue();
     }
   }
@@ -120,9 +120,11 @@ class LoginIT {
   @Test
   void withoutTlsNoPasswordIsTaken() throws Exception {
     try (TestCluster strict = TestCluster.start(1, Map.of("RCLOUD_AUTH_USERS", users.toString()));
+        SessionLog log = SessionLog.ofClients();
         RawClient client = new RawClient(strict.port())) {
       client.send("1");
-      assertThat(client.receive().text()).contains("auth.plainWithoutTls");
+      client.receive().assertError(AUTH_FAILED);
+      log.awaitLine("auth.plainWithoutTls");
     }
   }
 
@@ -148,9 +150,9 @@ class LoginIT {
       assertThat(first.eval("1+1").asDouble()).isEqualTo(2);
       try (RawClient second = loggedIn(limited, "127.0.0.2", "ada\nlovelace")) {
         RawClient.Answer refused = second.eval("1+1");
-        assertThat(refused.error()).isEqualTo(0x50);
-        assertThat(refused.text()).contains("this user has limits.sessionsPerUser, 1, connections");
-        assertThat(log.awaitEnd("user limit")).contains("user=ada");
+        refused.assertError(0x50);
+        assertThat(log.awaitEnd("user limit"))
+            .contains("this user has limits.sessionsPerUser, 1, connections", "ada");
       }
       try (RawClient other = loggedIn(limited, "127.0.0.1", "grace\nhopper")) {
         assertThat(other.eval("1+1").asDouble()).isEqualTo(2);

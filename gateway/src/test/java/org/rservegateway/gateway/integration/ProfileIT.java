@@ -65,22 +65,27 @@ class ProfileIT {
   @Test
   void itsLimitsAndTimeoutsCountForItsClientsOnly() throws Exception {
     String large = "nchar('" + "x".repeat(4000) + "')";
-    try (RawClient batch = RawClient.from(BATCH, cluster.port());
+    try (SessionLog log = new SessionLog();
+        RawClient batch = RawClient.from(BATCH, cluster.port());
         RawClient other = new RawClient(cluster.port())) {
       assertThat(batch.eval(large).asInt()).isEqualTo(4000);
-      assertThat(other.eval(large).text()).contains("limits.packet, 1024 bytes");
-      RawClient.Answer late = batch.eval("Sys.sleep(60)");
-      assertThat(late.text()).contains("timeouts.evaluation, 2s");
+      other.eval(large).assertError(0x4b);
+      log.awaitLine("limits.packet, 1024 bytes");
+      assertThat(other.eval("6*7").asDouble()).as("the session goes on").isEqualTo(42);
+      batch.eval("Sys.sleep(60)").assertError(0x64);
+      assertThat(log.awaitEnd("evaluation timeout")).contains("timeouts.evaluation, 2s");
     }
   }
 
   @Test
   void soManyOfItsClientsMayComeFromOneAddress() throws Exception {
-    try (RawClient one = RawClient.from(BATCH, cluster.port());
+    try (SessionLog log = new SessionLog();
+        RawClient one = RawClient.from(BATCH, cluster.port());
         RawClient two = RawClient.from(BATCH, cluster.port());
         RawClient three = RawClient.from(BATCH, cluster.port());
         RawClient four = RawClient.from(BATCH, cluster.port())) {
-      assertThat(four.eval("1").text()).contains("limits.sessionsPerClient, 3, connections");
+      four.eval("1").assertError(0x50);
+      assertThat(log.awaitEnd("client limit")).contains("limits.sessionsPerClient, 3, connections");
       assertThat(one.eval("1+1").asDouble()).isEqualTo(2);
       assertThat(two.eval("1+1").asDouble()).isEqualTo(2);
       assertThat(three.eval("1+1").asDouble()).isEqualTo(2);
@@ -114,10 +119,12 @@ class ProfileIT {
                   - {name: of-ada, users: [ada], commands: {deny: [voidEval]}}
                   - {name: by-tls, listener: tls, limits: {packet: 1KiB}}
                 """))) {
-      try (RawClient ada = loggedIn(two, "ada\nlovelace");
+      try (SessionLog log = new SessionLog();
+          RawClient ada = loggedIn(two, "ada\nlovelace");
           RawClient grace = loggedIn(two, "grace\nhopper")) {
         ada.send(VOID_EVAL, "x <- 1");
-        assertThat(ada.receive().text()).contains("voidEval is denied here");
+        ada.receive().assertError(0x48);
+        log.awaitLine("voidEval is denied here");
         grace.send(VOID_EVAL, "x <- 1");
         assertThat(grace.receive().isOk()).isTrue();
         assertThat(shown(two, "user=ada"))

@@ -1,5 +1,6 @@
 package org.rservegateway.gateway.integration;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.DataInputStream;
@@ -38,6 +39,12 @@ final class RawClient implements AutoCloseable {
     /** The error code, 0 if it is none. */
     int error() {
       return isOk() ? 0 : command >> 24 & 0x7f;
+    }
+
+    /** Checks that it is this error, and as Rserve sends it: without a payload. */
+    void assertError(int code) {
+      assertThat(error()).isEqualTo(code);
+      assertThat(payload.remaining()).as("payload of an error").isZero();
     }
 
     String text() {

@@ -9,11 +9,14 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.wire.testing.FreePorts;
 
 /** A gateway that is stopped while clients work, and another one that takes its place. */
@@ -113,10 +116,53 @@ class RestartIT {
       draining.gateway().drain();
 
       RawClient.Answer answer = client.receive();
-      assertThat(answer.error()).isEqualTo(0x64);
-      assertThat(answer.text()).contains("the gateway is being stopped");
+      answer.assertError(0x64);
       draining.gateway().awaitClosed();
       r.assertGoneWithin(Duration.ofSeconds(3));
+    }
+  }
+
+  /** Its client is gone, so no connection tells of it. */
+  @Test
+  void anEvaluationThatGoesOnWithoutItsClientIsWaitedFor(@TempDir Path directory) throws Exception {
+    Path done = directory.resolve("done");
+    Map<String, String> settings =
+        Map.of("RCLOUD_ONCLIENTGONE", "finish", "RCLOUD_TIMEOUTS_DRAIN", "1m");
+    try (TestCluster draining = TestCluster.start(1, settings)) {
+      RawClient client = new RawClient(draining.port());
+      client.eval("1");
+      client.send("{Sys.sleep(3); file.create('%s')}".formatted(done));
+      client.close();
+      await()
+          .atMost(TestCluster.PATIENCE)
+          .until(
+              () ->
+                  draining.gateway().sessions().stream()
+                      .anyMatch(session -> session.state().equals("finishing")));
+
+      draining.gateway().drain();
+      draining.gateway().awaitClosed();
+
+      assertThat(done).exists();
+    }
+  }
+
+  /** An interrupt breaks every wait off, which made parts fail. */
+  @Test
+  void whoeverClosesItEndsAllOfIt() throws Exception {
+    try (TestCluster closing = TestCluster.start(1, Map.of());
+        RawClient client = new RawClient(closing.port())) {
+      RProcess r = RProcess.of(client);
+      int adminPort = closing.gateway().adminAddress().getPort();
+
+      Thread.currentThread().interrupt();
+      closing.gateway().close();
+      assertThat(Thread.interrupted()).as("the interrupt is still told").isTrue();
+
+      closing.gateway().awaitClosed();
+      assertThat(closing.gateway().hasEndedWhole()).isTrue();
+      r.assertGoneWithin(Duration.ofSeconds(3));
+      PortTakeover.checkIsFree("127.0.0.1", adminPort);
     }
   }
 

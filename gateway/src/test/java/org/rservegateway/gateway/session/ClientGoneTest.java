@@ -56,6 +56,7 @@ class ClientGoneTest {
   void anEvaluationMayFinishWithoutItsClient() {
     busyClient("finish").leaves();
     assertThat(far.message()).isNull();
+    assertThat(cluster.sessions().registry().finishing()).isEqualTo(1);
 
     far.sends(ok(100).readSlice(30).retain());
     assertThat(far.message()).isNull();
@@ -64,6 +65,7 @@ class ClientGoneTest {
     assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "client gone"));
     assertThat(ended(CloseReason.CLIENT_GONE)).isEqualTo(1);
     assertThat(cluster.sessions().registry().admitted()).isZero();
+    assertThat(cluster.sessions().registry().finishing()).isZero();
   }
 
   @Test
@@ -89,6 +91,7 @@ class ClientGoneTest {
     assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "evaluation timeout"));
     assertThat(ended(CloseReason.EVALUATION_TIMEOUT)).isEqualTo(1);
     assertThat(cluster.sessions().registry().all()).isEmpty();
+    assertThat(cluster.sessions().registry().finishing()).isZero();
   }
 
   @Test

@@ -66,6 +66,8 @@ class ClientSessionFuzzTest {
     QapCommand.CONTROL_EVAL.code(),
     QapCommand.DETACH_SESSION.code(),
     QapCommand.SWITCH.code(),
+    QapCommand.SET_BUFFER_SIZE.code(),
+    QapCommand.SERIALIZED_ASSIGN.code(),
     0x04f, // a control command without a name
     0x999 // no command at all
   };
@@ -76,6 +78,8 @@ class ClientSessionFuzzTest {
           "RCLOUD_POOL_MAXSESSIONSPERNODE", "2",
           "RCLOUD_LIMITS_SESSIONS", "3",
           "RCLOUD_LIMITS_QUEUE", "1",
+          "RCLOUD_LIMITS_PACKET", "50B",
+          "RCLOUD_LIMITS_ASSIGN", "55B",
           "RCLOUD_TIMEOUTS_EVALUATION", "2h",
           "RCLOUD_TIMEOUTS_LIFETIME", "5h");
 
@@ -353,6 +357,7 @@ class ClientSessionFuzzTest {
       SessionRegistry registry = cluster.sessions().registry();
       assertThat(registry.all()).isEmpty();
       assertThat(registry.admitted()).isZero();
+      assertThat(registry.finishing()).isZero();
       assertThat(cluster.dispatcher().waiting()).isZero();
       assertThat(cluster.tunnels()).allSatisfy(far -> assertThat(far.serves()).isNull());
       if (nodesKeepToProtocol) {

@@ -179,7 +179,7 @@ class ClientSessionTest {
     far.ended(false);
     far.message();
 
-    assertThat(client.receivedText()).contains("R ended the session");
+    client.assertEnded(0x42, "R ended the session");
   }
 
   @Test
@@ -361,7 +361,7 @@ class ClientSessionTest {
 
     client.sends(header);
 
-    client.assertEnded(0x4b, "a packet of 18446744073709551615 bytes is longer than limits.packet");
+    client.assertEnded(0x4a, "a header announces 18446744073709551615 bytes");
     assertThat(far.tunnel().isReady()).isTrue();
   }
 

@@ -23,12 +23,15 @@ public final class EmbeddedClient {
   private static final int RESP_OK = 0x10001;
 
   private final EmbeddedChannel channel;
+  private final EmbeddedCluster cluster;
+  private final ClientSession session;
 
   /** A client that connects to {@code cluster}. */
   public EmbeddedClient(EmbeddedCluster cluster) {
     channel = new EmbeddedChannel();
     cluster.owns(channel);
-    ClientSession session = new ClientSession(channel, cluster.sessions());
+    this.cluster = cluster;
+    session = new ClientSession(channel, cluster.sessions());
     channel.pipeline().addLast(new ClientHandler(session));
     // The pipeline was empty when the channel became active.
     session.connected();
@@ -51,20 +54,31 @@ public final class EmbeddedClient {
     return client;
   }
 
-  /** Checks that the client got this error, with a text that contains {@code text}, and no more. */
-  public void assertAnswered(int code, String text) {
-    String received = receivedText();
-    assertThat(received).contains(text);
-    ByteBuf bytes = Unpooled.copiedBuffer(received, StandardCharsets.ISO_8859_1);
-    QapHeader header = QapHeader.get(bytes, 0);
-    assertThat(header.command()).isEqualTo(RESP_ERR | code << 24);
-    assertThat(header.length()).isEqualTo(bytes.readableBytes() - QapHeader.BYTES);
+  /** Checks that the client got this error, byte for byte as Rserve sends it, and no more. */
+  public void assertAnswered(int code) {
+    assertThat(received()).isEqualTo(error(code));
   }
 
-  /** The same, and that the connection was closed behind it. */
+  /**
+   * The same, that the connection was closed behind it, and that the list of ended sessions says
+   * why: with a text that contains {@code text}.
+   */
   public void assertEnded(int code, String text) {
-    assertAnswered(code, text);
+    assertAnswered(code);
     assertThat(isConnected()).isFalse();
+    assertThat(cluster.sessions().history().since(0))
+        .filteredOn(end -> end.session().id() == session.id())
+        .singleElement()
+        .satisfies(end -> assertThat(end.text()).contains(text));
+  }
+
+  /**
+   * An error as Rserve sends it, as hexadecimal digits: a header, with nothing in it but the code.
+   */
+  public static String error(int code) {
+    ByteBuf header = Unpooled.buffer();
+    new QapHeader(RESP_ERR | code << 24, 0, 0).writeTo(header);
+    return hex(header);
   }
 
   public EmbeddedChannel channel() {

@@ -124,7 +124,7 @@ class ExchangeTest {
   }
 
   private static Refusal refusal(String text) {
-    return new Refusal(QapError.ACCESS_DENIED, text, 0);
+    return new Refusal(QapError.ACCESS_DENIED.response(), text, 0);
   }
 
   // ---- commands whose responses are not just one (Rserv.c)

@@ -8,6 +8,8 @@ import static org.rservegateway.gateway.session.EmbeddedClient.packet;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -46,14 +48,18 @@ class LineLimitTest {
     cluster.readyNode();
 
     for (int i = 0; i < FLOOD; i++) {
-      greeted(cluster).sends(packet(0x7fff, 0));
+      greeted(cluster).sends(junk());
     }
 
     assertThat(lines.list).hasSize(LogLimit.LINES_A_SECOND);
     assertThat(cluster.count(GatewayMeter.SESSIONS_ENDED, "not QAP1")).isEqualTo(FLOOD);
     cluster.pass(Duration.ofSeconds(1));
-    greeted(cluster).sends(packet(0x7fff, 0));
+    greeted(cluster).sends(junk());
     assertThat(lines.list).hasSize(LogLimit.LINES_A_SECOND + 1);
+  }
+
+  private static ByteBuf junk() {
+    return Unpooled.buffer().writeLong(-1).writeLong(-1);
   }
 
   @Test

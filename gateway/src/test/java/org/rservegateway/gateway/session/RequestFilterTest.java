@@ -23,6 +23,7 @@ class RequestFilterTest {
   private static final int STOPPING = 5;
 
   private final List<QapHeader> judged = new ArrayList<>();
+  private final List<String> dropped = new ArrayList<>();
   private final RequestFilter filter =
       new RequestFilter(
           header -> {
@@ -30,7 +31,8 @@ class RequestFilterTest {
             return header.command() == DROPPED
                 ? Verdict.DROP
                 : header.command() == STOPPING ? Verdict.STOP : Verdict.PASS;
-          });
+          },
+          start -> dropped.add(hex(start)));
 
   private List<ByteBuf> filter(ByteBuf in) {
     List<ByteBuf> passing = new ArrayList<>();
@@ -93,7 +95,7 @@ class RequestFilterTest {
       List<ByteBuf> out = new ArrayList<>();
       ByteBuf copy = in.copy();
 
-      inserting[0] = new RequestFilter(judge(inserting));
+      inserting[0] = new RequestFilter(judge(inserting), start -> {});
       inserting[0].filter(copy.readRetainedSlice(cut), out::add);
       inserting[0].filter(copy, out::add);
 
@@ -119,12 +121,16 @@ class RequestFilterTest {
     Random random = new Random(seed);
     ByteBuf all = Unpooled.buffer();
     ByteBuf passing = Unpooled.buffer();
+    List<String> starts = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
       int command = random.nextBoolean() ? PASSING : DROPPED;
-      ByteBuf packet = packet(command, random.nextInt(40));
+      ByteBuf packet = randomPacket(command, random);
       all.writeBytes(packet, packet.readerIndex(), packet.readableBytes());
       if (command == PASSING) {
         passing.writeBytes(packet, packet.readerIndex(), packet.readableBytes());
+      } else {
+        int payload = packet.readableBytes() - QapHeader.BYTES;
+        starts.add(hex(packet.slice(QapHeader.BYTES, Math.min(12, payload))));
       }
     }
 
@@ -140,5 +146,28 @@ class RequestFilterTest {
 
     assertThat(hex(passed)).isEqualTo(hex(passing));
     assertThat(judged).hasSize(200);
+    assertThat(dropped).isEqualTo(starts);
+  }
+
+  private static ByteBuf randomPacket(int command, Random random) {
+    byte[] payload = new byte[random.nextInt(40)];
+    random.nextBytes(payload);
+    ByteBuf packet = Unpooled.buffer();
+    new QapHeader(command, payload.length, 0).writeTo(packet);
+    return packet.writeBytes(payload);
+  }
+
+  @Test
+  void whatIsDroppedIsToldWhenItsLastByteHasCome() {
+    ByteBuf packet = packet(DROPPED, 100_000);
+
+    assertThat(filter(packet.readRetainedSlice(16))).isEmpty();
+    assertThat(filter.isInDroppedPacket()).isTrue();
+    assertThat(filter(packet.readRetainedSlice(99_999))).isEmpty();
+    assertThat(dropped).isEmpty();
+    assertThat(filter(packet)).isEmpty();
+
+    assertThat(dropped).containsExactly("00".repeat(12));
+    assertThat(filter.isInDroppedPacket()).isFalse();
   }
 }

@@ -12,23 +12,34 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HexFormat;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rservegateway.gateway.config.ConfigLoader;
+import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.wire.QapCommand;
+import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.TunnelMessage;
 
 /** What never reaches R, and how it is answered. */
 class SessionCommandTest {
 
   private static final int SHUTDOWN = 0x004;
   private static final int EVAL = 0x003;
+  private static final int SET_BUFFER_SIZE = 0x081;
   private static final int OOB_SEND = 0x21000;
   private static final int OOB_MSG = 0x22000;
 
@@ -44,31 +55,111 @@ class SessionCommandTest {
     cluster.close();
   }
 
+  /** What Rserve 1.8-11 answers; the payload is a parameter of type 4 or 1, or none. */
   @ParameterizedTest
   @CsvSource(
-      delimiter = '|',
+      nullValues = "-",
       textBlock =
           """
-          0x004 | 0x48 | the command shutdown is denied here (commands.deny)
-          0x042 | 0x48 | the command ctrlEval is denied here (commands.deny)
-          0x044 | 0x48 | the command ctrlShutdown is denied here (commands.deny)
-          0x045 | 0x48 | the command ctrlSource is denied here (commands.deny)
-          0x04f | 0x48 | the command 0x4f is denied here (commands.deny)
-          0x030 | 0x51 | sessions can't be detached here
-          0x031 | 0x51 | sessions can't be detached here
-          0x005 | 0x49 | TLS can't begin inside a session
+          0x004, -,                0x61
+          0x004, 04040000 78000000, 0x61
+          0x042, 04040000 31000000, 0x49
+          0x044, -,                0x49
+          0x045, 04040000 31000000, 0x49
+          0x040, -,                0x43
+          0x041, -,                0x43
+          0x043, -,                0x43
+          0x046, 04040000 31000000, 0x43
+          0x04f, -,                0x43
+          0x030, -,                0x51
+          0x030, 04000000,         0x51
+          0x031, 04040000 31000000, 0x51
+          0x005, 04040000 544c5300, 0x61
+          0x005, 44040000 00000000 544c5300, 0x61
+          0x005, 04030000 544c53,  0x61
+          0x005, 04040000 61626300, 0x49
+          0x005, 04080000 544c5358 00000000, 0x49
+          0x005, 01040000 01000000, 0x44
+          0x005, -,                0x44
+          0x081, -,                0x44
+          0x081, 00000000 00000000, 0x44
+          0x081, 04040000 78000000, 0x44
           """)
-  void whatMustNotReachRIsAnsweredAndTheSessionGoesOn(String command, String error, String text) {
+  void whatMustNotReachRIsAnsweredAsByRserveAndTheSessionGoesOn(
+      String command, String payload, String error) {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
 
-    client.sends(packet(Integer.decode(command), 12));
-    client.assertAnswered(Integer.decode(error), text);
+    client.sends(withPayload(Integer.decode(command), payload));
+    client.assertAnswered(Integer.decode(error));
     client.sends(eval(3));
     far.sends(ok(3));
 
     assertThat(far.received()).isEqualTo(hex(eval(3)));
     assertThat(client.received()).isEqualTo(hex(ok(3)));
+  }
+
+  private static ByteBuf withPayload(int command, String payload) {
+    byte[] bytes =
+        payload == null ? new byte[0] : HexFormat.of().parseHex(payload.replace(" ", ""));
+    ByteBuf out = Unpooled.buffer();
+    new QapHeader(command, bytes.length, 0).writeTo(out);
+    return out.writeBytes(bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"01040000 00001000", "01040000 00000000", "41040000 00000000 00001000", "01"})
+  void theSizeOfTheBufferIsAnsweredWithOkAndNeverReachesR(String payload) {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
+
+    client.sends(withPayload(SET_BUFFER_SIZE, payload));
+    assertThat(client.received()).isEqualTo(hex(ok(0)));
+    assertThat(far.tunnel().isReady()).isTrue(); // nobody needs an R session for that
+    client.sends(eval(3));
+
+    assertThat(far.received()).isEqualTo(hex(eval(3)));
+  }
+
+  @Test
+  void whoSetTheSizeOfTheBufferHasSentItsFirstCommand() {
+    cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
+    client.sends(withPayload(SET_BUFFER_SIZE, "01040000 00001000"));
+    client.received();
+
+    cluster.pass(Duration.ofMinutes(9));
+    assertThat(client.isConnected()).isTrue();
+    cluster.pass(Duration.ofMinutes(1));
+    client.sends(eval(1));
+
+    client.assertEnded(0x64, "no command for longer than timeouts.idle, 10m");
+  }
+
+  @Test
+  void withObjectCapabilitiesTheSizeOfTheBufferIsRs() {
+    QapHeader header = new QapHeader(SET_BUFFER_SIZE, 8, 0);
+
+    assertThat(policy().ruling(header, false)).isPresent();
+    assertThat(policy().ruling(header, true)).isEmpty();
+  }
+
+  /** All that a client may name, denied: none of it passes, and each has a code of Rserve's. */
+  @ParameterizedTest
+  @EnumSource
+  void anyCommandMayBeDenied(QapCommand command) throws Exception {
+    GatewayConfig config =
+        ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_COMMANDS_DENY", command.protocolName()));
+
+    Refusal refusal =
+        new CommandPolicy(() -> config)
+            .ruling(new QapHeader(command.code(), 0, 7), false)
+            .orElseThrow()
+            .answer(new QapHeader(command.code(), 0, 7), Unpooled.EMPTY_BUFFER);
+
+    assertThat(Stream.of(QapError.values()).map(QapError::response)).contains(refusal.response());
+    assertThat(refusal.text()).isNotEmpty();
   }
 
   @Test
@@ -79,23 +170,33 @@ class SessionCommandTest {
 
     cluster.readyNode();
 
-    String received = client.receivedText();
-    assertThat(received).startsWith(EmbeddedClient.GREETING).contains("shutdown is denied here");
+    assertThat(client.received())
+        .isEqualTo(
+            ByteBufUtil.hexDump(EmbeddedClient.GREETING.getBytes(StandardCharsets.US_ASCII))
+                + refusal(SHUTDOWN));
   }
 
   @Test
-  void aRefusalCarriesTheIdOfItsCommandAndIsCounted() {
+  void aRefusalCarriesTheIdOfItsCommandWhereREchoesIdsAndIsCounted() {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
     ByteBuf command = Unpooled.buffer();
     new QapHeader(SHUTDOWN, 0, 4711).writeTo(command);
 
+    client.sends(command.retainedDuplicate());
+    client.assertAnswered(0x61);
+    client.sends(eval(1));
+    ByteBuf response = Unpooled.buffer();
+    new QapHeader(QapHeader.RESP_OK, 0, 12).writeTo(response);
+    far.sends(response);
+    client.received();
+    far.received();
     client.sends(command);
 
     ByteBuf answer = client.channel().readOutbound();
-    assertThat(QapHeader.get(answer, 0).messageId()).isEqualTo(4711);
+    assertThat(QapHeader.get(answer, 0)).isEqualTo(new QapHeader(0x61010002, 0, 4711));
     answer.release();
-    assertThat(cluster.count(GatewayMeter.COMMANDS_REFUSED, "shutdown")).isEqualTo(1);
+    assertThat(cluster.count(GatewayMeter.COMMANDS_REFUSED, "shutdown")).isEqualTo(2);
   }
 
   @Test
@@ -105,10 +206,23 @@ class SessionCommandTest {
 
     client.sends(packet(SHUTDOWN, 0));
 
-    client.assertAnswered(0x48, "shutdown");
+    client.assertAnswered(0x61);
     assertThat(far.tunnel().isReady()).isTrue();
     client.sends(eval(1));
     assertThat(far.received()).isEqualTo(hex(eval(1)));
+  }
+
+  /** Also as the first one: R says 0x43, and goes on. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 0x0b0, 0x0d1, 0x1003, 0x7fff0003, 0x20003, 0x10001, 0x032})
+  void whatRserveDoesNotKnowIsRsToAnswer(int command) {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
+
+    client.sends(Unpooled.wrappedBuffer(packet(command, 8), packet(command, 0)));
+
+    assertThat(far.received()).isEqualTo(hex(packet(command, 8)) + hex(packet(command, 0)));
+    assertThat(client.isConnected()).isTrue();
   }
 
   @Test
@@ -175,43 +289,109 @@ class SessionCommandTest {
     assertThat(far.received()).isEqualTo(hex(packet(SHUTDOWN, 4)));
   }
 
-  @Test
-  void aPacketThatIsTooLargeIsAnsweredBeforeAByteOfItIsPassedOn() {
+  /** The bound itself passes; what is longer is thrown away, answered, and the session goes on. */
+  @ParameterizedTest
+  @CsvSource({"1023, true", "1024, true", "1025, false", "4000, false", "1000000, false"})
+  void aCommandThatIsTooLargeIsThrownAwayAndAnswered(int payload, boolean passes) {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
-    client.sends(packet(EVAL, 1024));
-    assertThat(far.received()).isEqualTo(hex(packet(EVAL, 1024)));
-    far.sends(ok(1));
-    client.received();
 
-    client.sends(packet(EVAL, 1025));
+    client.sends(packet(EVAL, payload));
 
-    assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "packet too large"));
-    client.assertEnded(0x4b, "a packet of 1025 bytes is longer than limits.packet, 1024 bytes");
-    assertThat(count(CloseReason.PACKET_TOO_LARGE)).isEqualTo(1);
+    if (passes) {
+      assertThat(far.received()).isEqualTo(hex(packet(EVAL, payload)));
+      far.sends(ok(1));
+      assertThat(client.received()).isEqualTo(hex(ok(1)));
+    } else {
+      assertThat(far.received()).isEmpty();
+      client.assertAnswered(0x4b);
+    }
+    client.sends(eval(2));
+    assertThat(far.received()).isEqualTo(hex(eval(2)));
+  }
+
+  /** Rserve reads it before it answers, so whoever writes first and reads then is served. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 17, 28, 4096})
+  void aCommandThatIsTooLargeIsAnsweredBehindItsLastByteAndNeverGathered(int slice) {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = greeted(cluster);
+    ByteBuf packet = packet(EVAL, 20_000);
+
+    while (packet.readableBytes() > slice) {
+      client.sends(packet.readRetainedSlice(slice));
+      assertThat(client.received()).isEmpty();
+    }
+    assertThat(cluster.sessions().registry().all()).allMatch(each -> each.heldBytes() == 0);
+    client.sends(packet);
+
+    client.assertAnswered(0x4b);
+    assertThat(far.tunnel().isReady()).isTrue();
   }
 
   @Test
-  void aPacketThatIsTooLargeIsAnsweredInItsTurn() {
+  void aCommandThatIsTooLargeIsAnsweredInItsTurn() {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
 
-    client.sends(Unpooled.wrappedBuffer(eval(1), packet(SHUTDOWN, 0), packet(EVAL, 4000)));
-    client.sends(packet(EVAL, 4000)); // thrown away
+    client.sends(Unpooled.wrappedBuffer(eval(1), packet(SHUTDOWN, 0), packet(EVAL, 4000), eval(2)));
     assertThat(client.received()).isEmpty();
-    assertThat(far.received()).isEqualTo(hex(eval(1)));
-    far.sends(ok(1));
+    assertThat(far.received()).isEqualTo(hex(eval(1)) + hex(eval(2)));
+    far.sends(Unpooled.wrappedBuffer(ok(1), ok(2)));
 
-    assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "packet too large"));
-    assertThat(client.receivedText())
-        .startsWith(EmbeddedClient.text(ok(1)))
-        .contains("shutdown is denied")
-        .endsWith("a packet of 4000 bytes is longer than limits.packet, 1024 bytes\0");
-    assertThat(client.isConnected()).isFalse();
+    assertThat(client.received())
+        .isEqualTo(hex(ok(1)) + refusal(SHUTDOWN) + EmbeddedClient.error(0x4b) + hex(ok(2)));
   }
 
   @Test
-  void anAnswerToRThatIsTooLargeEndsTheEvaluation() {
+  void whoTakesTooLongToSendWhatIsThrownAwayIsEnded() {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
+    client.sends(packet(EVAL, 4000).readBytes(3000));
+
+    cluster.pass(Duration.ofMinutes(30)); // longer than a client may idle
+    assertThat(client.isConnected()).isTrue();
+    cluster.pass(Duration.ofMinutes(30));
+
+    far.message();
+    client.assertEnded(0x64, "timeouts.evaluation, 1h");
+  }
+
+  /** Rserve's maxinbuf does not bound these either. */
+  @ParameterizedTest
+  @ValueSource(ints = {0x0f5, 0x0f6, 0x0f7})
+  void serializedValuesHaveALimitOfTheirOwn(int command) throws Exception {
+    QapHeader large = new QapHeader(command, 300L << 20, 0);
+    GatewayConfig bounded =
+        ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_LIMITS_ASSIGN", "300MiB"));
+
+    assertThat(policy().ruling(large, false)).isEmpty();
+    assertThat(new CommandPolicy(() -> bounded).ruling(large, false)).isEmpty();
+    assertThat(
+            new CommandPolicy(() -> bounded)
+                .ruling(new QapHeader(command, (300L << 20) + 1, 0), false)
+                .orElseThrow()
+                .text())
+        .isEqualTo("a packet of 314572801 bytes is longer than limits.assign, 314572800 bytes");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1L << 47, Long.MAX_VALUE, Long.MIN_VALUE, -1})
+  void whatNobodyCanSendEndsTheSession(long length) {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
+    ByteBuf header = Unpooled.buffer();
+    new QapHeader(EVAL, length, 0).writeTo(header);
+
+    client.sends(header);
+
+    far.message();
+    client.assertEnded(
+        0x4a, "a header announces %s bytes".formatted(Long.toUnsignedString(length)));
+  }
+
+  @Test
+  void anAnswerToRMayBeAsLongAsItsOwnLimitAllows() {
     Far far = cluster.readyNode();
     EmbeddedClient client = bound(cluster, far);
     client.sends(eval(1));
@@ -221,8 +401,7 @@ class SessionCommandTest {
 
     client.sends(packet(OOB_MSG, 5000));
 
-    client.assertEnded(0x4b, "a packet of 5000 bytes");
-    far.message();
+    assertThat(far.received()).isEqualTo(hex(packet(OOB_MSG, 5000)));
   }
 
   @Test
@@ -254,7 +433,11 @@ class SessionCommandTest {
           5353482d322e302d4f70656e5353485f | it looks like SSH
           50524f58592054435034203132372e30 | it looks like a PROXY protocol header
           0d0a0d0a000d0a515549540a21110000 | it looks like a PROXY protocol header
-          ffffffffffffffffffffffffffffffff | 0xffffffff is no command of QAP1
+          0300001300e00000000000000100080f | it looks like RDP
+          00000085ff534d4272000000001853c8 | it looks like SMB
+          45484c4f206578616d706c652e6f7267 | it looks like lines of text
+          2a310d0a24340d0a50494e470d0a2a31 | it looks like lines of text
+          ffffffffffffffffffffffffffffffff | a header announces 18446744073709551615 bytes
           """)
   void junkIsToldWhatItLooksLike(String start, String text) {
     Far far = cluster.readyNode();
@@ -271,13 +454,18 @@ class SessionCommandTest {
     return cluster.count(GatewayMeter.SESSIONS_ENDED, reason.label());
   }
 
+  private CommandPolicy policy() {
+    return new CommandPolicy(cluster.sessions().live());
+  }
+
   private String refusal(int command) {
     QapHeader header = new QapHeader(command, 0, 0);
     ByteBuf packet =
-        new CommandPolicy(cluster.sessions().live())
-            .refusal(header)
+        policy()
+            .ruling(header, false)
             .orElseThrow()
-            .packet(UnpooledByteBufAllocator.DEFAULT);
+            .answer(header, Unpooled.EMPTY_BUFFER)
+            .packet(UnpooledByteBufAllocator.DEFAULT, new MessageIds(new AtomicBoolean()));
     try {
       return hex(packet);
     } finally {

@@ -24,8 +24,7 @@ final class Transcript {
   private static final int RESP_ERR = 0x10002;
   private static final int RESPONSE_WITHOUT_CODE = 0x80ffffff;
   private static final int CODE_FROM_BIT = 24;
-  private static final int DT_STRING = 4;
-  private static final int PARAMETER_HEADER_BYTES = 4;
+  private static final int RESP_OK = 0x10001;
   private static final Set<Integer> CODES =
       Stream.of(QapError.values()).map(QapError::code).collect(Collectors.toSet());
 
@@ -114,27 +113,21 @@ final class Transcript {
   }
 
   private void answer(ByteBuf bytes) {
-    assertThat(bytes.readableBytes()).as("a whole header").isGreaterThan(QapHeader.BYTES);
+    assertThat(bytes.readableBytes()).as("a whole header").isGreaterThanOrEqualTo(QapHeader.BYTES);
     QapHeader header = QapHeader.get(bytes, bytes.readerIndex());
-    assertThat(header.command() & RESPONSE_WITHOUT_CODE).as("an error").isEqualTo(RESP_ERR);
-    assertThat(CODES).contains(header.command() >> CODE_FROM_BIT);
+    if (header.command() != RESP_OK) { // to a command that the gateway answers itself
+      assertThat(header.command() & RESPONSE_WITHOUT_CODE).as("an error").isEqualTo(RESP_ERR);
+      assertThat(CODES).contains(header.command() >> CODE_FROM_BIT);
+    }
+    assertThat(header.length()).as("the payload of an answer of ours").isZero();
     bytes.skipBytes(QapHeader.BYTES);
-    assertThat(header.length())
-        .isBetween(PARAMETER_HEADER_BYTES + 4L, (long) bytes.readableBytes());
-    assertIsString(bytes.readSlice((int) header.length()));
     answered(header);
-  }
-
-  private static void assertIsString(ByteBuf parameter) {
-    int padded = parameter.readableBytes() - PARAMETER_HEADER_BYTES;
-    assertThat(padded % 4).isZero();
-    assertThat(parameter.readIntLE()).isEqualTo(padded << 8 | DT_STRING);
-    assertThat(parameter.bytesBefore((byte) 0)).as("a text that a zero ends").isPositive();
   }
 
   private void answered(QapHeader header) {
     answers++;
-    if (inOrder) {
+    // Before R has answered once, nobody knows whether it echoes ids.
+    if (inOrder && header.messageId() != 0) {
       assertThat(header.messageId())
           .as("answers in the order of the commands")
           .isGreaterThanOrEqualTo(lastAnswered); // some commands have two

@@ -384,7 +384,7 @@ function begin() {
   });
   byId("reload").addEventListener("click", () => act("POST", "api/reload", changes =>
     changes.length === 0 ? "Nothing is different." : changes.map(change =>
-      change.setting + ": " + change.after + (change.effect === "RESTART" ? " (at the next start)" : "")).join("\n")));
+      change.setting + ": " + change.after + (change.effect === "RESTART" ? ` (at the next start${change.with ? ", with " + change.with : ""})` : "")).join("\n")));
   byId("filter").addEventListener("submit", event => event.preventDefault());
   byId("filter").addEventListener("input", refreshSessions);
   new ResizeObserver(() => charts.forEach(({ chart, place }) =>

@@ -1,0 +1,31 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # what other files use and set
+# What the running cloud was started with, kept for `scale`, `restart` and whoever starts a part again.
+
+# What a node or nginx takes from the environment: kept from `up`, so that `scale` goes on with the same.
+KEPT_VARIABLES=(RSERVE_WARM_UP RSERVE_NETWORK RSERVE_FILES RSERVE_MAX_PROCESSES RSERVE_ENVIRONMENT NGINX_CONNECT_TIMEOUT NGINX_READ_TIMEOUT NGINX_SEND_TIMEOUT
+  NGINX_WORKER_SHUTDOWN_TIMEOUT NGINX_WORKERS NGINX_WORKER_CONNECTIONS NGINX_BUFFER NGINX_ACCESS_LOG NGINX_LOG_LEVEL)
+
+write_settings() {
+  local name
+  for name in host port admin_port config NGINX_PORT TUNNEL_PORT_BASE; do
+    printf '%s=%q\n' "$name" "${!name}"
+  done >"$STATE_DIR/settings"
+  for name in "${KEPT_VARIABLES[@]}"; do
+    [[ -z ${!name+set} ]] || printf 'export %s=%q\n' "$name" "${!name}"
+  done >>"$STATE_DIR/settings"
+  # The gateway's own; what the environment says later goes before.
+  for name in "${!RCLOUD_@}"; do
+    case $name in RCLOUD_STATE_DIR | RCLOUD_LISTEN_* | RCLOUD_ADMIN_PORT) continue ;; esac
+    # shellcheck disable=SC2016 # for the shell that reads it
+    printf '[[ -n ${%s+set} ]] || export %s=%q\n' "$name" "$name" "${!name}"
+  done >>"$STATE_DIR/settings"
+}
+
+# What the running cloud was started with, whatever the environment says now.
+read_settings() {
+  host=127.0.0.1
+  [[ -e $STATE_DIR/settings ]] || return 1
+  unset "${KEPT_VARIABLES[@]}"
+  # shellcheck source=/dev/null
+  . "$STATE_DIR/settings"
+}
