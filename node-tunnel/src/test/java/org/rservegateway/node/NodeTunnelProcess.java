@@ -27,8 +27,14 @@ final class NodeTunnelProcess implements AutoCloseable {
   /** The same, with further environment variables. */
   NodeTunnelProcess(Path directory, int rservePort, Map<String, String> settings)
       throws IOException {
+    this(directory, rservePort, settings, "-Xmx64m");
+  }
+
+  private NodeTunnelProcess(
+      Path directory, int rservePort, Map<String, String> settings, String options)
+      throws IOException {
     stateDirectory = directory.resolve("state");
-    process = start(directory, rservePort, port, stateDirectory, settings);
+    process = start(directory, rservePort, port, stateDirectory, settings, options);
     try {
       Awaitility.await("the node-tunnel listens").atMost(TestGateway.PATIENCE).until(this::listens);
     } catch (RuntimeException e) {
@@ -37,10 +43,16 @@ final class NodeTunnelProcess implements AutoCloseable {
     }
   }
 
+  /** With the options of Java that {@code ./rcloud up} and the containers give it. */
+  static NodeTunnelProcess withShippedOptions(Path directory, int rservePort) throws IOException {
+    return new NodeTunnelProcess(
+        directory, rservePort, Map.of(), "@" + Path.of("../config/java/node-tunnel.options"));
+  }
+
   /** The exit code of a node-tunnel that can't start. */
   static int exitCodeWith(Path directory, Path stateDirectory)
       throws IOException, InterruptedException {
-    Process process = start(directory, 1, FreePorts.next(), stateDirectory, Map.of());
+    Process process = start(directory, 1, FreePorts.next(), stateDirectory, Map.of(), "-Xmx64m");
     try {
       if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
         throw new AssertionError("it runs");
@@ -52,12 +64,17 @@ final class NodeTunnelProcess implements AutoCloseable {
   }
 
   private static Process start(
-      Path directory, int rservePort, int port, Path stateDirectory, Map<String, String> settings)
+      Path directory,
+      int rservePort,
+      int port,
+      Path stateDirectory,
+      Map<String, String> settings,
+      String options)
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx64m",
+            options,
             "-jar",
             Path.of("target", "node-tunnel.jar").toString());
     builder
@@ -83,6 +100,14 @@ final class NodeTunnelProcess implements AutoCloseable {
     } catch (IOException e) {
       return false;
     }
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   InetSocketAddress address() {
