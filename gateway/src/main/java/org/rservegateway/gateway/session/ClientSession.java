@@ -69,6 +69,9 @@ public final class ClientSession implements Applicant, RSessionListener {
   /** Answers of ours that may wait for R's; while there are more, the client is not read. */
   private static final int MOST_WAITING_REFUSALS = 64;
 
+  /** As many as one read may bring beyond that; a client that has more does not wait for any. */
+  private static final int MAX_REFUSALS = 128;
+
   private final Channel client;
   private final SessionContext context;
   private final SessionDispatcher dispatcher;
@@ -231,6 +234,11 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     // The answer to a question of R's is no command, whatever word it begins with.
     Optional<Refusal> refusal = exchange.isAnswerOwed() ? Optional.empty() : policy.refusal(header);
+    if (refusal.isPresent() && isFullOfRefusals()) {
+      String text = "%d commands that were refused wait for their answer".formatted(MAX_REFUSALS);
+      fault = new Fault(CloseReason.TOO_MANY_REFUSED, text, header);
+      return Verdict.STOP;
+    }
     if (refusal.isPresent()) {
       exchange.refused(refusal.get());
       context.meters().refused(header.command());
@@ -244,6 +252,13 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     exchange.sent(header);
     return Verdict.PASS;
+  }
+
+  private boolean isFullOfRefusals() {
+    if (exchange.waitingRefusals() >= MAX_REFUSALS) {
+      answerWhatIsDue();
+    }
+    return exchange.waitingRefusals() >= MAX_REFUSALS;
   }
 
   private static String describeJunk(QapHeader header) {

@@ -18,13 +18,21 @@ final class Exchange {
   /**
    * An answer of ours that waits for its turn.
    *
-   * @param position the number of the last command that has to be answered before
+   * @param position the number of the last packet that R has to be through with before
    */
   private record Waiting(Refusal refusal, long position) {}
 
   private final Deque<Waiting> refusals = new ArrayDeque<>();
+
+  /** Packets for R that were commands when they came. */
   private long sent;
-  private long answered;
+
+  /** How many of these R is through with: commands that it answered, and what they used up. */
+  private long through;
+
+  /** How many behind the current command that one has used up as answers. */
+  private long usedUp;
+
   private boolean answerOwed;
   private long commands;
   private int lastMessageId;
@@ -49,32 +57,30 @@ final class Exchange {
   void received(QapHeader header) {
     if (header.isOutOfBandMessage()) {
       asked();
-    } else if (header.isResponse() && answered < sent) {
-      answered++;
+    } else if (header.isResponse() && isBusy()) {
+      through += 1 + usedUp;
+      usedUp = 0;
     }
   }
 
   /** R takes the packet behind the current command as the answer, or waits for one. */
   private void asked() {
-    if (sent - answered > 1) {
-      long current = answered + 1;
-      sent--;
-      for (int i = refusals.size(); i > 0; i--) {
-        Waiting waiting = refusals.removeFirst();
-        refusals.addLast(
-            waiting.position > current
-                ? new Waiting(waiting.refusal, waiting.position - 1)
-                : waiting);
-      }
+    if (outstanding() > 1) {
+      usedUp++;
     } else {
       answerOwed = true;
     }
   }
 
+  /** Commands that R has not answered, without those that turned out to be answers. */
+  private long outstanding() {
+    return sent - through - usedUp;
+  }
+
   /** The next answer of ours whose turn it is, taken out; {@code null} if there is none. */
   Refusal nextDue() {
     Waiting first = refusals.peekFirst();
-    return first != null && first.position <= answered ? refusals.removeFirst().refusal : null;
+    return first != null && first.position <= through ? refusals.removeFirst().refusal : null;
   }
 
   /** Answers of ours that wait for R's. */
@@ -89,7 +95,7 @@ final class Exchange {
 
   /** Whether R has a command to finish, even where it waits for the client's answer meanwhile. */
   boolean isBusy() {
-    return answered < sent;
+    return outstanding() > 0;
   }
 
   /** Commands for R so far. */
