@@ -13,7 +13,7 @@ import io.netty.handler.ssl.SslHandler;
 final class HandshakeBytes extends ChannelDuplexHandler {
 
   /** A client's certificates and keys are some kilobytes; Java takes 32 KiB of one message. */
-  static final int MAX_BYTES = 64 * 1024;
+  static final int MAX_BYTES = 32 * 1024;
 
   private final SslHandler tls;
   private long bytes;

@@ -3,9 +3,11 @@ package org.rservegateway.common.tls;
 import java.net.InetAddress;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.rservegateway.common.FairQueue;
 
 /**
@@ -21,17 +23,30 @@ public final class HandshakeQueue implements AutoCloseable {
 
   private final FairQueue<InetAddress, Runnable> waiting = new FairQueue<>();
   private final int max;
-  private final ThreadPoolExecutor threads;
+  private final Executor threads;
 
   /**
    * A queue whose threads come when there is something to do, and end when there is not.
    *
    * @param threads at most
-   * @param max steps that may wait; one more is refused, which ends its handshake
+   * @param max steps that may wait
    */
   public HandshakeQueue(int threads, int max) {
+    this(pool(threads, max), max);
+  }
+
+  /**
+   * A queue whose steps run where {@code threads} says.
+   *
+   * @param threads has room for {@code max} tasks
+   */
+  public HandshakeQueue(Executor threads, int max) {
+    this.threads = threads;
     this.max = max;
-    this.threads =
+  }
+
+  private static Executor pool(int threads, int max) {
+    ThreadPoolExecutor pool =
         new ThreadPoolExecutor(
             threads,
             threads,
@@ -43,7 +58,8 @@ public final class HandshakeQueue implements AutoCloseable {
               thread.setDaemon(true);
               return thread;
             });
-    this.threads.allowCoreThreadTimeOut(true);
+    pool.allowCoreThreadTimeOut(true);
+    return pool;
   }
 
   /** As many threads as processors may be spent on handshakes: a quarter of them, at least one. */
@@ -51,18 +67,41 @@ public final class HandshakeQueue implements AutoCloseable {
     return Math.max(1, processors / PROCESSORS_A_THREAD);
   }
 
-  /** Runs the steps of handshakes of one address, each when it is its turn. */
-  public Executor of(InetAddress address) {
-    return step -> add(address, step);
+  /**
+   * Runs the steps of handshakes of one address, each when it is its turn.
+   *
+   * @param wanted whether the connection is still there; where it is not, its steps cost nothing
+   */
+  public Executor of(InetAddress address, BooleanSupplier wanted) {
+    return step ->
+        add(
+            address,
+            () -> {
+              if (wanted.getAsBoolean()) {
+                step.run();
+              }
+            });
   }
 
+  /** Where too many wait, the address with the most gives way; that handshake ends in time. */
   private void add(InetAddress address, Runnable step) {
     synchronized (waiting) {
-      if (waiting.size() >= max) {
+      boolean full = waiting.size() >= max;
+      if (full && waiting.removeFromLargest(address) == null) {
         throw new RejectedExecutionException("too many TLS handshakes wait");
       }
-      threads.execute(this::runNext); // it waits for this lock
       waiting.add(address, step);
+      if (full) {
+        return; // the thread that was to take the other one takes this
+      }
+    }
+    try {
+      threads.execute(this::runNext); // as often as something was added, whosever turn it is
+    } catch (RejectedExecutionException e) {
+      synchronized (waiting) {
+        waiting.remove(address, step);
+      }
+      throw e;
     }
   }
 
@@ -79,6 +118,8 @@ public final class HandshakeQueue implements AutoCloseable {
   /** Runs nothing any more; handshakes that wait end by their timeout. */
   @Override
   public void close() {
-    threads.shutdownNow();
+    if (threads instanceof ExecutorService pool) {
+      pool.shutdownNow();
+    }
   }
 }

@@ -78,7 +78,8 @@ public final class TlsContext {
    * @param most time for the handshake
    */
   public void secure(Channel connection, HandshakeQueue queue, InetAddress address, Duration most) {
-    SslHandler tls = context.newHandler(connection.alloc(), queue.of(address));
+    SslHandler tls =
+        context.newHandler(connection.alloc(), queue.of(address, connection::isActive));
     tls.setHandshakeTimeoutMillis(most.toMillis());
     connection.pipeline().addLast("handshakeBytes", new HandshakeBytes(tls)).addLast("tls", tls);
   }
