@@ -12,10 +12,7 @@ import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
-import io.netty.util.concurrent.Future;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.wire.TunnelProtocol;
 
@@ -36,53 +33,34 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
 
   private final NodeTunnelConfig config;
   private final NodeAccess access;
-  private final RSessionOpener opener;
+  private final HealthProbe probe;
   private final NodeHealth health;
   private final MetricsPage metrics;
   private final Refusals refusals;
-  private final Duration most;
-  private Future<?> timer;
+  private boolean asked;
 
-  /**
-   * The edge for one connection.
-   *
-   * @param most time until its request has come, TLS included
-   */
+  /** The edge for one connection. */
   HttpEdge(
       NodeTunnelConfig config,
       NodeAccess access,
-      RSessionOpener opener,
+      HealthProbe probe,
       NodeHealth health,
       MetricsPage metrics,
-      Refusals refusals,
-      Duration most) {
-    this.most = most;
+      Refusals refusals) {
     this.config = config;
     this.access = access;
-    this.opener = opener;
+    this.probe = probe;
     this.health = health;
     this.metrics = metrics;
     this.refusals = refusals;
   }
 
-  /** Silence is not enough of a sign: who sends a byte at a time is never silent. */
-  @Override
-  public void handlerAdded(ChannelHandlerContext ctx) {
-    timer =
-        ctx.executor()
-            .schedule(
-                () -> {
-                  refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent no request in time");
-                  ctx.close();
-                },
-                most.toNanos(),
-                TimeUnit.NANOSECONDS);
-    ctx.channel().closeFuture().addListener(closed -> timer.cancel(false));
-  }
-
   @Override
   protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
-    timer.cancel(false);
+    if (asked) {
+      return; // the answer to the first request closes the connection
+    }
+    asked = true;
     if (request.decoderResult().isFailure()) {
       refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent what is no HTTP");
       answer(ctx, HttpResponseStatus.BAD_REQUEST, "not HTTP");
@@ -130,15 +108,8 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
       answerHealthNow(ctx);
       return;
     }
-    Future<RSession> probe = opener.open(ctx.channel().eventLoop());
-    probe.addListener(
-        opened -> {
-          if (probe.isSuccess()) {
-            probe.getNow().end(Ending.of(EndReason.HEALTH_CHECK));
-          }
-          answerHealthNow(ctx);
-        });
-    ctx.channel().closeFuture().addListener(closed -> probe.cancel(false));
+    RequestHead.allowAnswer(ctx);
+    probe.run(ctx.channel().eventLoop()).addListener(seen -> answerHealthNow(ctx));
   }
 
   private void answerHealthNow(ChannelHandlerContext ctx) {
@@ -158,6 +129,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   }
 
   private void answerMetrics(ChannelHandlerContext ctx) {
+    RequestHead.allowAnswer(ctx);
     metrics
         .text()
         .whenCompleteAsync(

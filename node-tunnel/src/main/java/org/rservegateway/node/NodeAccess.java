@@ -1,17 +1,19 @@
 package org.rservegateway.node;
 
 import io.netty.channel.Channel;
-import io.netty.handler.ssl.SslHandler;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.rservegateway.common.Networks;
+import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.common.tls.TlsFiles;
@@ -32,6 +34,10 @@ final class NodeAccess implements AutoCloseable {
   private final NodeTunnelConfig config;
   private final Optional<TlsContext> tls;
   private final ScheduledExecutorService files;
+  private final HandshakeQueue handshakes =
+      new HandshakeQueue(
+          HandshakeQueue.threadsFor(Runtime.getRuntime().availableProcessors()),
+          NodeHealth.MAX_PENDING);
   private volatile List<String> tokens;
 
   /**
@@ -125,14 +131,17 @@ final class NodeAccess implements AutoCloseable {
   /** Puts TLS in front of a new connection, where it is configured. */
   void secure(Channel connection) {
     tls.ifPresent(
-        context -> {
-          SslHandler handler = context.get().newHandler(connection.alloc());
-          connection.pipeline().addFirst("tls", handler);
-        });
+        context ->
+            context.secure(
+                connection,
+                handshakes,
+                Networks.of(connection.remoteAddress()),
+                Duration.ofSeconds(RequestHead.REQUEST_SECONDS)));
   }
 
   @Override
   public void close() {
     files.shutdownNow();
+    handshakes.close();
   }
 }

@@ -2,17 +2,28 @@ package org.rservegateway.node;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.rservegateway.common.PendingConnections;
 
 /** What was seen of this node's Rserve, and what the node does now. Safe for all threads. */
 final class NodeHealth {
 
   private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+  /**
+   * Connections without a finished handshake, in sum and of one address. nginx, which is one
+   * address, has a few for milliseconds each: it connects when it has a request to send.
+   */
+  static final int MAX_PENDING = 128;
+
+  static final int MAX_PENDING_PER_ADDRESS = 96;
+
   private record Seen(boolean answered, String failure, long atNanos) {}
 
   private final AtomicInteger tunnels = new AtomicInteger();
   private final AtomicInteger sessions = new AtomicInteger();
   private final AtomicInteger waiting = new AtomicInteger();
+  private final PendingConnections pending =
+      new PendingConnections(MAX_PENDING, MAX_PENDING_PER_ADDRESS);
   private final NodeMeters meters = new NodeMeters(this);
   private volatile Seen seen;
   private volatile boolean draining;
@@ -60,6 +71,11 @@ final class NodeHealth {
   /** Tunnels that are open. */
   AtomicInteger tunnels() {
     return tunnels;
+  }
+
+  /** Connections that have become no tunnel yet. */
+  PendingConnections pending() {
+    return pending;
   }
 
   /** R sessions that serve a client. */

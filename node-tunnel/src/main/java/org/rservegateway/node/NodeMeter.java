@@ -42,6 +42,11 @@ public enum NodeMeter {
   LARGEST_PROCESS_MEMORY(
       "rserve.node.largest.process.memory", Kind.GAUGE, "", "The same of the largest of them"),
   TUNNELS("rserve.node.tunnels", Kind.GAUGE, "", "Tunnels that are open"),
+  CONNECTIONS_PENDING(
+      "rserve.node.connections.pending",
+      Kind.GAUGE,
+      "",
+      "Connections that have become no tunnel yet, or ask for health and meters"),
   CONNECTIONS_REFUSED(
       "rserve.node.connections.refused",
       Kind.COUNTER,

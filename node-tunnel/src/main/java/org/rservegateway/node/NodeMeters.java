@@ -42,6 +42,7 @@ final class NodeMeters {
     NodeMeter.SESSIONS.gauge(registry, health.waiting()::get, "state", "waiting");
     NodeMeter.SESSIONS.gauge(registry, health.sessions()::get, "state", "serving");
     NodeMeter.TUNNELS.gauge(registry, health.tunnels()::get);
+    NodeMeter.CONNECTIONS_PENDING.gauge(registry, health.pending()::count);
     NodeMeter.PROCESSES.gauge(registry, () -> census.processes());
     NodeMeter.PROCESSES_MEMORY.gauge(registry, () -> census.residentBytes());
     NodeMeter.LARGEST_PROCESS_MEMORY.gauge(registry, () -> census.largestBytes());
@@ -75,6 +76,11 @@ final class NodeMeters {
 
   void refused(Refusals.Kind kind) {
     refused.get(kind).increment();
+  }
+
+  /** How many connections were refused for this. */
+  long refusedSoFar(Refusals.Kind kind) {
+    return (long) refused.get(kind).count();
   }
 
   /** How many R processes got this signal, whatever their sessions' reason was. */

@@ -21,6 +21,7 @@ final class Refusals {
     TOKEN("token"),
     DRAINING("draining"),
     TOO_MANY("too many tunnels"),
+    TOO_MANY_PENDING("too many pending"),
     PROTOCOL("protocol");
 
     private final String label;
@@ -65,7 +66,7 @@ final class Refusals {
         switch (kind) {
           case TOO_MANY -> Level.WARN;
           case NOT_FOUND, DRAINING -> Level.DEBUG;
-          case NOT_HTTP, TOKEN, PROTOCOL -> Level.INFO;
+          case NOT_HTTP, TOKEN, PROTOCOL, TOO_MANY_PENDING -> Level.INFO;
         };
     if (log.isEnabledForLevel(level) && limits.get(kind).admits(connection.eventLoop()::schedule)) {
       String printable = Printable.of(text); // it may quote what was sent

@@ -55,6 +55,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
   public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
     if (event instanceof WebSocketServerProtocolHandler.HandshakeComplete handshake) {
       open = true;
+      RequestHead.passed(ctx);
       health.tunnels().incrementAndGet();
       if (TunnelProtocol.SUBPROTOCOL.equals(handshake.selectedSubprotocol())) {
         tunnel.start();

@@ -19,7 +19,6 @@ import org.rservegateway.wire.TunnelProtocol;
 final class TunnelPipeline {
 
   private static final int REQUEST_BYTES = 16 * 1024;
-  private static final long HANDSHAKE_MILLIS = 5_000;
 
   private final NodeTunnelConfig config;
   private final NodeAccess access;
@@ -28,6 +27,7 @@ final class TunnelPipeline {
   private final MetricsPage metrics;
   private final Refusals refusals;
   private final Duration pingInterval;
+  private final HealthProbe probe;
 
   /**
    * Of all connections of one node.
@@ -48,6 +48,7 @@ final class TunnelPipeline {
     this.metrics = metrics;
     this.refusals = new Refusals(health.meters());
     this.pingInterval = pingInterval;
+    probe = new HealthProbe(opener);
   }
 
   /** Closes a connection for which there are not descriptors enough. */
@@ -58,15 +59,21 @@ final class TunnelPipeline {
 
   /** Puts the handlers of a new connection into its pipeline. */
   void build(Channel connection) {
+    access.secure(connection);
+    connection
+        .pipeline()
+        .addLast("head", new RequestHead(connection, health.pending(), refusals, this::buildHttp));
+  }
+
+  /** The head of a request has come, which may be a gateway's. */
+  private void buildHttp(Channel connection) {
     ChannelPipeline pipeline = connection.pipeline();
     NodeTunnelEnd tunnel = new NodeTunnelEnd(connection, config.name(), opener, health);
-    access.secure(connection);
     pipeline.addLast(
         "silence", new IdleStateHandler(pingInterval.toMillis(), 0, 0, TimeUnit.MILLISECONDS));
     pipeline.addLast("http", new HttpServerCodec());
     pipeline.addLast("whole", new HttpObjectAggregator(REQUEST_BYTES));
-    Duration most = pingInterval.multipliedBy(TunnelHandler.SILENT_INTERVALS_ALLOWED);
-    pipeline.addLast("edge", new HttpEdge(config, access, opener, health, metrics, refusals, most));
+    pipeline.addLast("edge", new HttpEdge(config, access, probe, health, metrics, refusals));
     ChannelHandler handshake =
         new WebSocketServerProtocolHandler(
             WebSocketServerProtocolConfig.newBuilder()
@@ -76,7 +83,7 @@ final class TunnelPipeline {
                 .maxFramePayloadLength(TunnelProtocol.MAX_FRAME_BYTES)
                 .handleCloseFrames(false)
                 .withUTF8Validator(false) // behind the handshake, frames are read by us
-                .handshakeTimeoutMillis(HANDSHAKE_MILLIS)
+                .handshakeTimeoutMillis(TimeUnit.SECONDS.toMillis(RequestHead.REQUEST_SECONDS))
                 .build());
     pipeline.addLast("webSocket", handshake);
     pipeline.addLast("frames", new TunnelFrames(TunnelEnd.NODE, handshake));

@@ -27,14 +27,26 @@ final class NodeTunnelProcess implements AutoCloseable {
   /** The same, with further environment variables. */
   NodeTunnelProcess(Path directory, Path rserveSocket, Map<String, String> settings)
       throws IOException {
+    this(directory, rserveSocket, settings, "-Xmx64m");
+  }
+
+  private NodeTunnelProcess(
+      Path directory, Path rserveSocket, Map<String, String> settings, String options)
+      throws IOException {
     stateDirectory = directory.resolve("state");
-    process = start(directory, rserveSocket, port, stateDirectory, settings);
+    process = start(directory, rserveSocket, port, stateDirectory, settings, options);
     try {
       Awaitility.await("the node-tunnel listens").atMost(TestGateway.PATIENCE).until(this::listens);
     } catch (RuntimeException e) {
       close();
       throw e;
     }
+  }
+
+  /** With the options of Java that {@code ./rcloud up} and the containers give it. */
+  static NodeTunnelProcess withShippedOptions(Path directory, Path rserveSocket) throws IOException {
+    return new NodeTunnelProcess(
+        directory, rserveSocket, Map.of(), "@" + Path.of("../config/java/node-tunnel.options"));
   }
 
   /** The exit code of a node-tunnel that can't start. */
@@ -46,7 +58,8 @@ final class NodeTunnelProcess implements AutoCloseable {
             TestConfigs.socketOfNobody(directory),
             FreePorts.next(),
             stateDirectory,
-            Map.of());
+            Map.of(),
+            "-Xmx64m");
     try {
       if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
         throw new AssertionError("it runs");
@@ -62,12 +75,13 @@ final class NodeTunnelProcess implements AutoCloseable {
       Path rserveSocket,
       int port,
       Path stateDirectory,
-      Map<String, String> settings)
+      Map<String, String> settings,
+      String options)
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-Xmx64m",
+            options,
             "-jar",
             Path.of("target", "node-tunnel.jar").toString());
     builder
@@ -93,6 +107,14 @@ final class NodeTunnelProcess implements AutoCloseable {
     } catch (IOException e) {
       return false;
     }
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   InetSocketAddress address() {

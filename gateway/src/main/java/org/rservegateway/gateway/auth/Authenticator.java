@@ -16,7 +16,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.rservegateway.common.LogLimit;
@@ -27,7 +26,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Checks logins against the file of users, on threads of its own. Those of one address go through a
- * {@link LoginQueue}, which remembers for a while who was wrong.
+ * {@link LoginQueue}, which remembers for a while who was wrong. A user who has logged in from an
+ * address before has a queue of its own there, with the same delays: wrong logins of others don't
+ * keep it waiting, and who guesses its password is no faster.
  */
 public final class Authenticator implements AutoCloseable {
 
@@ -55,9 +56,18 @@ public final class Authenticator implements AutoCloseable {
   private static final int MOST_REMEMBERED = 10_000;
   private static final Duration REMEMBERED = Duration.ofMinutes(10);
 
+  /** Users who were right, by address: only they can add to these. */
+  private static final int MAX_KNOWN = 10_000;
+
+  private static final Duration KNOWN = Duration.ofDays(1);
+
+  private record KnownUser(InetAddress network, String name) {}
+
   private final GatewayConfig.Auth config;
   private final Cache<InetAddress, LoginQueue> queues =
       Caffeine.newBuilder().maximumSize(MOST_REMEMBERED).expireAfterAccess(REMEMBERED).build();
+  private final Cache<KnownUser, LoginQueue> ofKnownUsers =
+      Caffeine.newBuilder().maximumSize(MAX_KNOWN).expireAfterAccess(KNOWN).build();
   private final Executor executor;
   private final LongSupplier nanoTime;
   private final LogLimit.Later later;
@@ -122,28 +132,49 @@ public final class Authenticator implements AutoCloseable {
    * Checks a login.
    *
    * @param network what counts as one client, see {@code ClientOrigin}
-   * @param wanted whether the client is still there; asked when it is its turn
    * @param then hears of it on any thread
+   * @return to be run when the client is gone, so that the login counts no more; afterwards it does
+   *     nothing
    */
-  public void check(
-      InetAddress network, Credentials credentials, BooleanSupplier wanted, Consumer<Result> then) {
-    queues
-        .get(network, key -> new LoginQueue(this::start, nanoTime, later))
-        .add(new Check(credentials, wanted, then));
+  public Runnable check(InetAddress network, Credentials credentials, Consumer<Result> then) {
+    LoginQueue queue = ofKnownUsers.getIfPresent(new KnownUser(network, credentials.name()));
+    if (queue == null) {
+      queue = queues.get(network, this::newQueue);
+    }
+    Check check = new Check(credentials, then);
+    LoginQueue chosen = queue;
+    chosen.add(check);
+    return () -> chosen.remove(check);
   }
 
-  private void start(LoginQueue queue, Check check, long sinceNanos) {
+  private LoginQueue newQueue(InetAddress network) {
+    return new LoginQueue(
+        (queue, check, since) -> start(network, queue, check, since), nanoTime, later);
+  }
+
+  private void start(InetAddress network, LoginQueue queue, Check check, long sinceNanos) {
     Users now = users;
     // Passwords that were right before take no time, so wrong ones of others don't keep them out.
     if (now.isProven(check.credentials())) {
-      queue.checked(check, Outcome.RIGHT, sinceNanos);
+      checked(network, queue, check, Outcome.RIGHT, sinceNanos);
       return;
     }
     try {
-      executor.execute(() -> queue.checked(check, outcome(now, check), sinceNanos));
+      executor.execute(() -> checked(network, queue, check, outcome(now, check), sinceNanos));
     } catch (RejectedExecutionException e) {
       queue.checked(check, Outcome.BUSY, sinceNanos);
     }
+  }
+
+  private void checked(
+      InetAddress network, LoginQueue queue, Check check, Outcome outcome, long sinceNanos) {
+    if (outcome == Outcome.RIGHT) {
+      ofKnownUsers
+          .asMap()
+          .computeIfAbsent(
+              new KnownUser(network, check.credentials().name()), user -> newQueue(network));
+    }
+    queue.checked(check, outcome, sinceNanos);
   }
 
   private static Outcome outcome(Users users, Check check) {

@@ -1,26 +1,51 @@
 package org.rservegateway.gateway.auth;
 
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import org.rservegateway.common.FairQueue;
 import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
 
 /**
- * The logins of one address, first come, first checked. A few are checked at a time; after a wrong
- * one it is one at a time, and not before that one's answer is due. So many connections at once try
- * no more passwords than one does. Safe for all threads.
+ * Logins that slow each other down: those of one address, or of one user there who has logged in
+ * before. A few are checked at a time; after a wrong one it is one at a time, and not before that
+ * one's answer is due. So many connections at once try no more passwords than one does. Names take
+ * turns, so that many logins of one name don't keep another one waiting. Safe for all threads.
  */
 final class LoginQueue {
 
   /** One login that waits. */
-  record Check(Credentials credentials, BooleanSupplier wanted, Consumer<Result> then) {}
+  static final class Check {
 
-  /** What checks a login, and calls {@link #checked} when it is through. */
+    private final Credentials credentials;
+    private final Consumer<Result> then;
+
+    /**
+     * A login that was not checked yet.
+     *
+     * @param then hears what came of it, once, on any thread
+     */
+    Check(Credentials credentials, Consumer<Result> then) {
+      this.credentials = credentials;
+      this.then = then;
+    }
+
+    Credentials credentials() {
+      return credentials;
+    }
+
+    private void tell(Result result) {
+      then.accept(result);
+    }
+
+    private void tellBusy() {
+      tell(new Result(Outcome.BUSY, FIRST_DELAY_MILLIS));
+    }
+  }
+
+  /** What checks a login, and calls {@link #checked} when it is through, now or later. */
   interface Checker {
     void start(LoginQueue queue, Check check, long sinceNanos);
   }
@@ -29,12 +54,12 @@ final class LoginQueue {
   private static final int MOST_DOUBLINGS = 5; // 8 s
   private static final long REMEMBERED_NANOS = TimeUnit.MINUTES.toNanos(10);
   private static final int AT_ONCE = 4;
-  private static final int MOST_WAITING = 1_000;
+  private static final int MAX_WAITING = 1_000;
 
   private final Checker checker;
   private final LongSupplier nanoTime;
   private final LogLimit.Later later;
-  private final Deque<Check> waiting = new ArrayDeque<>();
+  private final FairQueue<String, Check> waiting = new FairQueue<>();
   private int checking;
   private int wrong;
   private long freeAtNanos;
@@ -44,52 +69,89 @@ final class LoginQueue {
 
   private boolean timed;
 
+  /** Whether some thread starts logins now: it sees all that comes meanwhile. */
+  private boolean starting;
+
   LoginQueue(Checker checker, LongSupplier nanoTime, LogLimit.Later later) {
     this.checker = checker;
     this.later = later;
     this.nanoTime = nanoTime;
   }
 
+  /** Adds a login, which is told at once that it is one too many where others wait so long. */
   void add(Check check) {
-    boolean full;
+    String name = check.credentials().name();
+    Check tooMany = null;
     synchronized (this) {
-      full = waiting.size() >= MOST_WAITING;
-      if (!full) {
-        waiting.add(check);
+      if (waiting.size() >= MAX_WAITING) {
+        Check ofLargest = waiting.removeFromLargest(name);
+        tooMany = ofLargest == null ? check : ofLargest;
+      }
+      if (tooMany != check) {
+        waiting.add(name, check);
       }
     }
-    if (full) {
-      check.then().accept(new Result(Outcome.BUSY, FIRST_DELAY_MILLIS));
+    if (tooMany != null) {
+      tooMany.tellBusy();
     }
     startNext();
   }
 
+  /** The client of a login is gone: it is not checked any more, and hears of nothing. */
+  synchronized void remove(Check check) {
+    waiting.remove(check.credentials().name(), check);
+  }
+
+  /** How many wait to be checked. */
+  synchronized int waiting() {
+    return waiting.size();
+  }
+
+  /** A login may be through before {@code start} returns, which is why this is no recursion. */
   private void startNext() {
-    for (Check next = next(); next != null; next = next()) {
-      checker.start(this, next, nanoTime.getAsLong());
+    synchronized (this) {
+      if (starting) {
+        return;
+      }
+      starting = true;
+    }
+    try {
+      for (Check next = next(); next != null; next = next()) {
+        checker.start(this, next, nanoTime.getAsLong());
+      }
+    } catch (RuntimeException e) {
+      synchronized (this) {
+        starting = false;
+      }
+      throw e;
     }
   }
 
+  /**
+   * The next one that may be checked now; {@code null}, and nobody starts any more, if none may.
+   */
   private synchronized Check next() {
-    while (!waiting.isEmpty() && !waiting.peek().wanted().getAsBoolean()) {
-      waiting.remove(); // the client is gone
+    Check next = mayStart() ? waiting.poll() : null;
+    if (next == null) {
+      starting = false;
+    } else {
+      checking++;
     }
-    if (waiting.isEmpty()) {
-      return null;
-    }
+    return next;
+  }
+
+  private boolean mayStart() {
     long left = freeAtNanos - nanoTime.getAsLong();
     if (wrong > 0 && left < -REMEMBERED_NANOS) {
       wrong = 0;
     }
     if (wrong > 0 && left > 0) {
-      startLater(left);
-      return null;
+      if (waiting.size() > 0) {
+        startLater(left);
+      }
+      return false;
     }
-    if (checking >= (wrong == 0 ? AT_ONCE : 1)) {
-      return null;
-    }
-    checking++;
-    return waiting.remove();
+    return checking < (wrong == 0 ? AT_ONCE : 1);
   }
 
   private void startLater(long nanos) {
@@ -113,7 +175,7 @@ final class LoginQueue {
       checking--;
       result = new Result(outcome, note(check.credentials().name(), outcome, sinceNanos));
     }
-    check.then().accept(result);
+    check.tell(result);
     startNext();
   }
 

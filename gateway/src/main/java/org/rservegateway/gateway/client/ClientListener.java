@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.EventLoops;
@@ -54,6 +55,7 @@ public final class ClientListener {
   private final EventLoops eventLoops;
   private final SessionContext context;
   private final Turned turned;
+  private final PendingClients pending;
   private final Optional<TlsContext> tls;
   private final Optional<Authenticator> authenticator;
   private final List<Channel> ports = new ArrayList<>();
@@ -70,6 +72,13 @@ public final class ClientListener {
     this.eventLoops = eventLoops;
     this.context = context;
     turned = new Turned(meters);
+    pending =
+        new PendingClients(
+            new HandshakeQueue(
+                HandshakeQueue.threadsFor(Runtime.getRuntime().availableProcessors()),
+                PendingClients.MAX),
+            turned);
+    GatewayMeter.CLIENTS_PENDING.gauge(meters, pending::count);
     GatewayConfig config = context.config();
     GatewayConfig.Listen listen = config.listen();
     tls = readTls(listen.tls());
@@ -121,7 +130,8 @@ public final class ClientListener {
       throws IOException {
     GatewayConfig.Listen listen = context.config().listen();
     try {
-      return bind(listen, port, new ClientPipeline(context, by, authenticator, turned), takeOver);
+      return bind(
+          listen, port, new ClientPipeline(context, by, authenticator, turned, pending), takeOver);
     } catch (IOException e) {
       throw new IOException(
           "can't listen on %s:%d (listen.host, %s): %s"
@@ -216,7 +226,8 @@ public final class ClientListener {
     for (Channel client : clients) {
       parts.end("a client", () -> end(client));
     }
-    parts.end("the logins", () -> authenticator.ifPresent(Authenticator::close)).throwIfAnyFailed();
+    parts.end("the logins", () -> authenticator.ifPresent(Authenticator::close));
+    parts.end("what is not a session yet", pending::close).throwIfAnyFailed();
   }
 
   private static void end(Channel client) {

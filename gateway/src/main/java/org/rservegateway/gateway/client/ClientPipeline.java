@@ -2,7 +2,6 @@ package org.rservegateway.gateway.client;
 
 import io.netty.channel.Channel;
 import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
-import io.netty.handler.ssl.SslHandler;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -31,22 +30,26 @@ final class ClientPipeline {
   private final Optional<TlsContext> tls;
   private final Optional<Authenticator> authenticator;
   private final Turned turned;
+  private final PendingClients pending;
 
   /**
    * The way to a session.
    *
    * @param tls empty on the plain port
    * @param authenticator empty where nobody has to log in
+   * @param pending of all ports
    */
   ClientPipeline(
       SessionContext context,
       Optional<TlsContext> tls,
       Optional<Authenticator> authenticator,
-      Turned turned) {
+      Turned turned,
+      PendingClients pending) {
     this.context = context;
     this.tls = tls;
     this.authenticator = authenticator;
     this.turned = turned;
+    this.pending = pending;
   }
 
   private GatewayConfig.Listen listen() {
@@ -56,25 +59,47 @@ final class ClientPipeline {
   /** The handlers for a client that is about to become active. */
   void build(Channel client) {
     if (listen().proxyProtocolFrom().contains(ClientOrigin.of(client).host())) {
+      Runnable usualReads = SmallReads.begin(client);
+      Runnable passed = pending.add(client); // of the balancer's address, for a moment
       client.pipeline().addLast("proxy", new HAProxyMessageDecoder(MOST_HEADER_EXTRAS));
-      client.pipeline().addLast("proxyHeader", new ProxyHeader(turned, this::secure));
+      client
+          .pipeline()
+          .addLast(
+              "proxyHeader",
+              new ProxyHeader(
+                  turned,
+                  next -> {
+                    passed.run();
+                    secure(next, usualReads);
+                  }));
+    } else if (isFree()) {
+      serve(client);
     } else {
-      secure(client);
+      secure(client, SmallReads.begin(client));
     }
   }
 
-  private void secure(Channel client) {
-    if (tls.isEmpty() && authenticator.isEmpty()) {
+  /** Whether a session begins at once. */
+  private boolean isFree() {
+    return tls.isEmpty() && authenticator.isEmpty();
+  }
+
+  private void secure(Channel client, Runnable usualReads) {
+    if (isFree()) {
+      usualReads.run();
       serve(client);
     } else {
-      arrive(client);
+      arrive(client, usualReads);
     }
   }
 
   /** TLS and logins cost something, so who may come is asked before them. */
-  private void arrive(Channel client) {
+  private void arrive(Channel client, Runnable usualReads) {
     ClientOrigin origin = ClientOrigin.of(client).asCounted();
     GatewayConfig.Limits limits = context.config().of(origin.host(), "", tls.isPresent()).limits();
+    if (!mayShakeHands(client, origin)) {
+      return;
+    }
     Optional<CloseReason> limit = context.registry().arrives(origin, limits);
     if (limit.isPresent()) {
       turned.away(client, Kind.TOO_MANY, context.registry().describe(limit.get(), limits));
@@ -82,6 +107,7 @@ final class ClientPipeline {
       return;
     }
     origin.note(client);
+    Runnable passed = pending.add(client);
     AtomicBoolean over = new AtomicBoolean();
     Runnable arrived =
         () -> {
@@ -91,24 +117,39 @@ final class ClientPipeline {
         };
     client.closeFuture().addListener(closed -> arrived.run());
     ClientStep session =
-        passed -> {
+        next -> {
           arrived.run();
-          serve(passed);
+          passed.run();
+          usualReads.run();
+          serve(next);
         };
-    ClientStep login = authenticator.isEmpty() ? session : passed -> logIn(passed, session);
+    ClientStep login = authenticator.isEmpty() ? session : next -> logIn(next, session);
     if (tls.isEmpty()) {
       login.begin(client);
     } else {
-      shakeHands(client, tls.get(), login);
+      shakeHands(client, origin, tls.get(), login);
     }
   }
 
-  private void shakeHands(Channel client, TlsContext by, ClientStep next) {
-    SslHandler handler = by.get().newHandler(client.alloc());
-    handler.setHandshakeTimeoutMillis(TLS_HANDSHAKE.toMillis());
+  /** A handshake costs the gateway more than it costs the client. */
+  private boolean mayShakeHands(Channel client, ClientOrigin origin) {
+    int perSecond = listen().tls().handshakesPerSecond();
+    if (tls.isEmpty() || context.registry().mayShakeHands(origin, perSecond)) {
+      return true;
+    }
+    turned.away(
+        client,
+        Kind.TOO_MANY,
+        "this address begins more handshakes than listen.tls.handshakesPerSecond, %d"
+            .formatted(perSecond));
+    client.close();
+    return false;
+  }
+
+  private void shakeHands(Channel client, ClientOrigin origin, TlsContext by, ClientStep next) {
+    by.secure(client, pending.handshakes(), origin.network(), TLS_HANDSHAKE);
     client
         .pipeline()
-        .addLast("tls", handler)
         .addLast("handshake", new TlsHandshake(listen().tls().clientNames().texts(), turned, next));
   }
 

@@ -57,6 +57,7 @@ final class Login extends ByteToMessageDecoder {
   private Future<?> timer;
   private boolean answering;
   private boolean refused;
+  private Runnable gone = () -> {};
 
   /**
    * The login of one client.
@@ -113,6 +114,7 @@ final class Login extends ByteToMessageDecoder {
   @Override
   public void channelInactive(ChannelHandlerContext ctx) throws Exception {
     answering = true; // what is left is nobody's
+    gone.run();
     super.channelInactive(ctx);
   }
 
@@ -165,11 +167,11 @@ final class Login extends ByteToMessageDecoder {
     }
     beginAnswer(ctx);
     // A client that was offered a challenge answers that; where both were offered it may do either.
-    authenticator.check(
-        ClientOrigin.of(ctx.channel()).network(),
-        new Credentials(name, password, salt, plain),
-        ctx.channel()::isActive,
-        result -> checked(ctx, name, messageId, result));
+    gone =
+        authenticator.check(
+            ClientOrigin.of(ctx.channel()).network(),
+            new Credentials(name, password, salt, plain),
+            result -> checked(ctx, name, messageId, result));
   }
 
   private void checked(ChannelHandlerContext ctx, String name, int messageId, Result result) {

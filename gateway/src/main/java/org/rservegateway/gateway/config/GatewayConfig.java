@@ -107,6 +107,8 @@ public record GatewayConfig(
    * @param key PEM file with the certificate's private key
    * @param clientCa PEM file; clients have to show a certificate of it. Empty: they need none
    * @param clientNames of certificates that are let in; empty for all of the CA
+   * @param handshakesPerSecond that one address may begin, ten times as many at once; 0 for any
+   *     number
    */
   @TakesEffect(Effect.RESTART)
   public record Tls(
@@ -118,7 +120,8 @@ public record GatewayConfig(
           @WaitsWith({"listen.tls.certificate", "listen.tls.clientCa"})
           @Default("[]")
           TextList clientNames,
-      @Default("[TLSv1.2, TLSv1.3]") TextList protocols) {
+      @Default("[TLSv1.2, TLSv1.3]") TextList protocols,
+      @TakesEffect(Effect.NOW) @Default("50") int handshakesPerSecond) {
 
     /** Whether it is listened with TLS. */
     public boolean isOn() {
@@ -132,6 +135,8 @@ public record GatewayConfig(
 
     void check(Mistakes mistakes) {
       mistakes.refuseOutside(0, MAX_PORT, port, "listen.tls.port");
+      mistakes.refuseOutside(
+          0, MAX_SESSIONS, handshakesPerSecond, "listen.tls.handshakesPerSecond");
       mistakes.refuseUnless(
           !protocols.isEmpty() && TLS_PROTOCOLS.containsAll(protocols.texts()),
           "must list of " + String.join(", ", TLS_PROTOCOLS),

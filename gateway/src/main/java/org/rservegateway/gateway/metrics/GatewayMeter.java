@@ -31,6 +31,11 @@ public enum GatewayMeter {
       Kind.COUNTER,
       "kind",
       "Connections that were closed before a session began: TLS, PROXY protocol, login, too many"),
+  CLIENTS_PENDING(
+      "rserve.gateway.clients.pending",
+      Kind.GAUGE,
+      "",
+      "Clients at a balancer's header, TLS or a login; their session has not begun"),
   CERTIFICATE_EXPIRES(
       "rserve.gateway.certificate.expires",
       Kind.GAUGE,

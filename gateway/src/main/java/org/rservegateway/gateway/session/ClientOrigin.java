@@ -2,12 +2,10 @@ package org.rservegateway.gateway.session;
 
 import io.netty.channel.Channel;
 import io.netty.util.AttributeKey;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
-import java.net.UnknownHostException;
-import java.util.Arrays;
+import org.rservegateway.common.Networks;
 
 /**
  * Who a client is, as far as is known before its session begins.
@@ -20,9 +18,6 @@ import java.util.Arrays;
  */
 public record ClientOrigin(
     SocketAddress address, boolean tls, String user, boolean greeted, boolean counted) {
-
-  private static final int NETWORK_BYTES = 8;
-  private static final int IPV6_BYTES = 16;
 
   private static final AttributeKey<ClientOrigin> KEY =
       AttributeKey.valueOf(ClientOrigin.class, "");
@@ -72,16 +67,7 @@ public record ClientOrigin(
    * whoever has one address of such a network has all of them.
    */
   public InetAddress network() {
-    InetAddress host = host();
-    if (!(host instanceof Inet6Address)) {
-      return host;
-    }
-    byte[] network = Arrays.copyOf(Arrays.copyOf(host.getAddress(), NETWORK_BYTES), IPV6_BYTES);
-    try {
-      return InetAddress.getByAddress(network);
-    } catch (UnknownHostException e) {
-      throw new IllegalStateException(e); // sixteen bytes are an address
-    }
+    return Networks.of(host());
   }
 
   /** For log lines: what there is of address, TLS and user, each without a space. */

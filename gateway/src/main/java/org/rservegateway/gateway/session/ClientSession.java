@@ -75,6 +75,8 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** Of what {@link Exchange} keeps; while there is more, the client is not read. */
   private static final int MOST_KEPT = 1024;
+  /** As many as one read may bring beyond that; a client that has more does not wait for any. */
+  private static final int MAX_REFUSALS = 128;
 
   private final Channel client;
   private final SessionContext context;
@@ -255,6 +257,12 @@ public final class ClientSession implements Applicant, RSessionListener {
     // The answer to a question of R's is no command, whatever word it begins with.
     boolean isAnswer = exchange.isAnswer(header);
     ruling = isAnswer ? null : policy.ruling(header, hasObjectCapabilities()).orElse(null);
+    if (ruling != null && isFullOfRefusals()) {
+      ruling = null;
+      String text = "%d commands that were refused wait for their answer".formatted(MAX_REFUSALS);
+      fault = new Fault(CloseReason.TOO_MANY_REFUSED, text, header);
+      return Verdict.STOP;
+    }
     if (ruling != null) {
       return Verdict.DROP;
     }
@@ -325,6 +333,13 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else if (state instanceof Greeted && deadlines.waitsFor() == Wait.RESPONSE) {
       begin(Wait.FIRST_COMMAND);
     }
+  }
+
+  private boolean isFullOfRefusals() {
+    if (exchange.waitingRefusals() >= MAX_REFUSALS) {
+      answerWhatIsDue();
+    }
+    return exchange.waitingRefusals() >= MAX_REFUSALS;
   }
 
   /** Sends the answers of ours whose turn it is; never in the middle of a response. */

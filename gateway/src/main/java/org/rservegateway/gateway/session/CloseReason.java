@@ -40,6 +40,8 @@ public enum CloseReason {
   NOT_QAP1("not QAP1", QapError.UNKNOWN_COMMAND),
   /** The answer to a question of R's is longer than {@code limits.assign}. */
   ANSWER_TOO_LARGE("answer too large", QapError.DATA_OVERFLOW),
+  /** More commands were sent that don't reach R than answers to them may wait. */
+  TOO_MANY_REFUSED("too many refused", QapError.ACCESS_DENIED),
   /** Somebody has ended it through the admin port. */
   OPERATOR("operator", QapError.SECURITY_CLOSE, Told.LATER),
   /** The gateway stops. */

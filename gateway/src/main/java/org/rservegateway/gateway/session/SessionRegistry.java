@@ -34,6 +34,7 @@ public final class SessionRegistry {
   private final Cache<String, Integer> perUser = Caffeine.newBuilder().build();
   private final Cache<InetAddress, Integer> silentPerClient = Caffeine.newBuilder().build();
   private final ConnectRate rate;
+  private final ConnectRate handshakeRate;
   private final AtomicLong lastId = new AtomicLong();
   private final AtomicInteger admitted = new AtomicInteger();
   private final AtomicInteger finishing = new AtomicInteger();
@@ -47,6 +48,7 @@ public final class SessionRegistry {
   public SessionRegistry(LongSupplier nanoTime) {
     this.nanoTime = nanoTime;
     rate = new ConnectRate(nanoTime);
+    handshakeRate = new ConnectRate(nanoTime);
     long origin = nanoTime.getAsLong();
     sessions =
         Caffeine.newBuilder()
@@ -82,6 +84,15 @@ public final class SessionRegistry {
     return mayConnect(client, limits)
         ? silent(client, limits)
         : Optional.of(CloseReason.CONNECT_RATE);
+  }
+
+  /**
+   * Whether the client's address may begin one more TLS handshake now; if so, that is counted.
+   *
+   * @param perSecond 0 for any number
+   */
+  public boolean mayShakeHands(ClientOrigin client, int perSecond) {
+    return perSecond == 0 || handshakeRate.admits(client.network(), perSecond);
   }
 
   /** A client has passed what comes before its session, or never will. */

@@ -25,9 +25,14 @@ class LoginQueueTest {
   private final List<Timer> timers = new ArrayList<>();
   private final Deque<Begun> begun = new ArrayDeque<>();
   private final List<Result> results = new ArrayList<>();
+  private final List<String> tried = new ArrayList<>();
+  private final List<Outcome> held = new ArrayList<>();
   private final LoginQueue queue =
       new LoginQueue(
-          (owner, check, since) -> begun.add(new Begun(check, since)),
+          (owner, check, since) -> {
+            tried.add(check.credentials().name());
+            begun.add(new Begun(check, since));
+          },
           () -> now,
           (task, delay, unit) -> timers.add(new Timer(task, now + unit.toNanos(delay))));
 
@@ -38,7 +43,11 @@ class LoginQueueTest {
   }
 
   private void comes(String name) {
-    queue.add(new Check(new Credentials(name, "x", "", true), () -> true, results::add));
+    queue.add(check(name));
+  }
+
+  private Check check(String name) {
+    return new Check(new Credentials(name, "x", "", true), results::add);
   }
 
   private void end(Outcome outcome) {
@@ -149,9 +158,15 @@ class LoginQueueTest {
   }
 
   @Test
-  void whoIsGoneIsNotChecked() {
+  void whoIsGoneIsNotCheckedAndCountsNoMore() {
     comes(4);
-    queue.add(new Check(new Credentials("eve", "x", "", true), () -> false, results::add));
+    List<Check> gone = new ArrayList<>();
+    for (int i = 0; i < 1_000; i++) {
+      gone.add(check("eve"));
+      queue.add(gone.get(i));
+    }
+    gone.forEach(queue::remove);
+    assertThat(queue.waiting()).isZero();
     comes(1);
 
     for (int i = 0; i < 4; i++) {
@@ -161,6 +176,61 @@ class LoginQueueTest {
     assertThat(begun)
         .extracting(check -> check.check().credentials().name())
         .containsExactly("ada");
+    assertThat(results).as("nobody was told that it is too many").hasSize(4);
+  }
+
+  @Test
+  void namesTakeTurns() {
+    comes(4);
+    for (int i = 0; i < 4; i++) {
+      end(Outcome.WRONG);
+    }
+    comes(500);
+    comes("grace");
+    results.clear();
+
+    assertThat(wrongOnesWithin(20 * SECOND)).isGreaterThanOrEqualTo(2);
+
+    assertThat(tried).startsWith("ada", "ada", "ada", "ada", "ada", "grace");
+  }
+
+  @Test
+  void whereTooManyWaitTheNameWithTheMostGivesWay() {
+    comes(1_004);
+
+    comes("grace");
+
+    assertThat(results).containsExactly(new Result(Outcome.BUSY, 250));
+    for (int i = 0; i < 5; i++) {
+      end(Outcome.RIGHT);
+    }
+    assertThat(tried).contains("grace");
+  }
+
+  /** As passwords that are known are, and those that the threads have no room for. */
+  @Test
+  void loginsThatAreThroughAtOnceDoNotPileUpOnTheStack() {
+    List<Integer> depths = new ArrayList<>();
+    LoginQueue instant =
+        new LoginQueue(
+            (owner, check, since) -> {
+              depths.add(Thread.currentThread().getStackTrace().length);
+              owner.checked(check, held.isEmpty() ? Outcome.RIGHT : held.remove(0), since);
+            },
+            () -> now,
+            (task, delay, unit) -> timers.add(new Timer(task, now + unit.toNanos(delay))));
+    held.add(Outcome.WRONG);
+    instant.add(check("ada"));
+    for (int i = 0; i < 900; i++) {
+      instant.add(check("ada"));
+    }
+    assertThat(depths).hasSize(1);
+
+    now += SECOND;
+    timers.forEach(timer -> timer.task().run());
+
+    assertThat(depths).hasSize(901);
+    assertThat(depths.subList(2, 901)).allMatch(depth -> depth.equals(depths.get(2)));
   }
 
   @Test

@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
+import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFiles;
 import org.rservegateway.gateway.auth.Authenticator;
@@ -122,11 +123,13 @@ class ClientPipelineFuzzTest {
               Runnable::run,
               System::nanoTime,
               (task, delay, unit) -> channel.eventLoop().schedule(task, delay, unit));
+      Turned turned = new Turned(new SimpleMeterRegistry());
       new ClientPipeline(
               cluster.sessions(),
               encrypted ? Optional.of(tls) : Optional.empty(),
               Optional.of(authenticator),
-              new Turned(new SimpleMeterRegistry()))
+              turned,
+              new PendingClients(new HandshakeQueue(Runnable::run, 1), turned))
           .build(channel);
       channel.pipeline().fireChannelActive();
       look();

@@ -53,7 +53,7 @@ class LoginTest {
         new Authenticator(
             new GatewayConfig.Auth(users.toString(), false, true),
             Runnable::run,
-            System::nanoTime,
+            () -> 0, // a busy machine must not take the time that an answer has to wait
             (task, delay, unit) -> channel.eventLoop().schedule(task, delay, unit));
     addLogin(channel);
     channel.pipeline().fireChannelActive();

@@ -169,7 +169,8 @@ class ConfigLoaderTest {
                         "",
                         "",
                         new TextList(List.of()),
-                        new TextList(List.of("TLSv1.2", "TLSv1.3")))),
+                        new TextList(List.of("TLSv1.2", "TLSv1.3")),
+                        50)),
                 new GatewayConfig.Auth("", false, false),
                 new GatewayConfig.Timeouts(
                     Duration.ofMinutes(1),

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.NetworkInterface;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -409,7 +410,7 @@ class AttackConditionIT {
                 String.valueOf(user))
             .redirectErrorStream(true)
             .start();
-    long lines = new String(find.getInputStream().readAllBytes()).lines().count();
+    long lines = new String(find.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().count();
     find.waitFor();
     return (int) lines;
   }

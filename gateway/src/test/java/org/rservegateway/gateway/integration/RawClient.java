@@ -123,7 +123,8 @@ final class RawClient implements AutoCloseable {
     return socket;
   }
 
-  private RawClient(Socket socket, Duration patience) throws IOException {
+  /** A client by a connection that is there, which waits so long for each answer. */
+  RawClient(Socket socket, Duration patience) throws IOException {
     this.socket = socket;
     socket.setTcpNoDelay(true);
     socket.setSoTimeout(Math.toIntExact(patience.toMillis()));

@@ -321,6 +321,10 @@ final class TestCluster implements AutoCloseable {
     return gateway.tlsAddress().getPort();
   }
 
+  int nginxPort() {
+    return nginxPort;
+  }
+
   URI adminUri(String path) {
     return URI.create("http://127.0.0.1:" + gateway.adminAddress().getPort() + path);
   }

@@ -1,7 +1,12 @@
 package org.rservegateway.gateway.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -113,6 +118,108 @@ class ExchangeTest {
     exchange.received(OK);
 
     assertThat(exchange.nextDue()).isSameAs(refusal);
+  }
+
+  /** What is written down here looks at every refusal each time, and is slow. */
+  private static final class Model {
+    private final Deque<Long> positions = new ArrayDeque<>();
+    private final Deque<Refusal> refusals = new ArrayDeque<>();
+    private long sent;
+    private long answered;
+    private boolean owed;
+
+    void sent() {
+      if (owed) {
+        owed = false;
+      } else {
+        sent++;
+      }
+    }
+
+    void refused(Refusal refusal) {
+      refusals.add(refusal);
+      positions.add(sent);
+    }
+
+    void answered() {
+      answered += answered < sent ? 1 : 0;
+    }
+
+    void asked() {
+      if (sent - answered <= 1) {
+        owed = true;
+        return;
+      }
+      sent--;
+      for (int i = positions.size(); i > 0; i--) {
+        long position = positions.remove();
+        positions.add(position > answered + 1 ? position - 1 : position);
+      }
+    }
+
+    Refusal nextDue() {
+      if (positions.isEmpty() || positions.peek() > answered) {
+        return null;
+      }
+      positions.remove();
+      return refusals.remove();
+    }
+  }
+
+  @Test
+  void anyOrderOfEventsGivesWhatTheSlowWayGives() {
+    for (int seed = 0; seed < 2_000; seed++) {
+      Random random = new Random(seed);
+      Exchange fast = new Exchange();
+      Model slow = new Model();
+      for (int i = 0; i < 60; i++) {
+        switch (random.nextInt(5)) {
+          case 0, 1 -> {
+            fast.sent(EVAL);
+            slow.sent();
+          }
+          case 2 -> {
+            Refusal refusal = refusal("" + i);
+            fast.refused(refusal);
+            slow.refused(refusal);
+          }
+          case 3 -> {
+            fast.received(OOB_MSG);
+            slow.asked();
+          }
+          default -> {
+            fast.received(OK);
+            slow.answered();
+          }
+        }
+        assertThat(fast.isBusy())
+            .as("seed %d, step %d", seed, i)
+            .isEqualTo(slow.answered < slow.sent);
+        assertThat(fast.isAnswerOwed()).isEqualTo(slow.owed);
+        if (random.nextBoolean()) {
+          assertThat(fast.nextDue()).as("seed %d, step %d", seed, i).isSameAs(slow.nextDue());
+        }
+      }
+    }
+  }
+
+  @Test
+  void aQuestionCostsTheSameHoweverManyRefusalsWait() {
+    exchange.sent(EVAL);
+    for (int i = 0; i < 200_000; i++) {
+      exchange.sent(EVAL);
+      exchange.refused(refusal("a"));
+    }
+
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(5), // by the slow way it would be twenty billion steps
+        () -> {
+          for (int i = 0; i < 100_000; i++) {
+            exchange.received(OOB_MSG);
+          }
+        });
+
+    assertThat(exchange.waitingRefusals()).isEqualTo(200_000);
   }
 
   @Test

@@ -422,6 +422,42 @@ class SessionCommandTest {
     assertThat(client.received()).isEqualTo(hex(ok(1)) + refusal(SHUTDOWN).repeat(64));
   }
 
+  /** All in one read, so that not to read on is no bound. */
+  @Test
+  void aFloodOfDeniedCommandsAtOnceEndsTheSessionInItsTurn() {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
+    ByteBuf flood = Unpooled.buffer().writeBytes(eval(1));
+    for (int i = 0; i < 4_000; i++) {
+      flood.writeBytes(packet(SHUTDOWN, 0));
+    }
+    client.sends(flood);
+    assertThat(client.received()).isEmpty();
+    assertThat(far.received()).isEqualTo(hex(eval(1)));
+
+    far.sends(ok(1));
+
+    assertThat(far.message()).isEqualTo(new TunnelMessage.End(1, "too many refused"));
+    assertThat(client.received()).startsWith(hex(ok(1)) + refusal(SHUTDOWN).repeat(128));
+    assertThat(client.isConnected()).isFalse();
+    assertThat(count(CloseReason.TOO_MANY_REFUSED)).isEqualTo(1);
+  }
+
+  @Test
+  void aFloodThatNothingHoldsBackIsAnswered() {
+    Far far = cluster.readyNode();
+    EmbeddedClient client = bound(cluster, far);
+    ByteBuf flood = Unpooled.buffer();
+    for (int i = 0; i < 1_000; i++) {
+      flood.writeBytes(packet(SHUTDOWN, 0));
+    }
+
+    client.sends(flood);
+
+    assertThat(client.received()).isEqualTo(refusal(SHUTDOWN).repeat(1_000));
+    assertThat(client.isConnected()).isTrue();
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',

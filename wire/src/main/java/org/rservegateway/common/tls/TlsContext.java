@@ -1,11 +1,15 @@
 package org.rservegateway.common.tls;
 
+import io.netty.channel.Channel;
 import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslHandler;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
@@ -64,6 +68,20 @@ public final class TlsContext {
   /** What counts now. */
   public SslContext get() {
     return context;
+  }
+
+  /**
+   * Adds TLS of a server to a connection, as its last handler so far, called "tls". Keys and
+   * signatures are computed in {@code queue}, and what the connection holds until then is bounded.
+   *
+   * @param address for whom the handshake waits its turn
+   * @param most time for the handshake
+   */
+  public void secure(Channel connection, HandshakeQueue queue, InetAddress address, Duration most) {
+    SslHandler tls =
+        context.newHandler(connection.alloc(), queue.of(address, connection::isActive));
+    tls.setHandshakeTimeoutMillis(most.toMillis());
+    connection.pipeline().addLast("handshakeBytes", new HandshakeBytes(tls)).addLast("tls", tls);
   }
 
   /** When the certificate expires; empty where there is none. */
