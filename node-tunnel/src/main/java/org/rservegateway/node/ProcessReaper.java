@@ -148,6 +148,7 @@ final class ProcessReaper implements AutoCloseable {
    */
   private void recoverUsers(UserRange range) {
     Map<Long, Path> left = directories.ofUsers();
+    left.keySet().removeIf(user -> !range.contains(user)); // another node-tunnel's
     boolean complete = false;
     for (int i = 0; i < MAX_LOOKS && !complete; i++) {
       complete = table.showAll(id -> recoverUserOf(id, range, left));

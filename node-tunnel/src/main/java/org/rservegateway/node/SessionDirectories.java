@@ -245,7 +245,7 @@ final class SessionDirectories implements AutoCloseable {
     OptionalLong user = RProcess.userOfDirectory(name);
     Matcher ofProcess = NAME.matcher(name);
     if (user.isPresent() && users.range().isPresent()) {
-      if (!users.take(user.getAsLong())) {
+      if (!users.range().get().contains(user.getAsLong()) || !users.take(user.getAsLong())) {
         return false;
       }
       removeOwn(directory, user.getAsLong());

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ProcessReaperTest {
 
   private static final Duration SOON = Duration.ofSeconds(10);
+  private static final UserRange RANGE = new UserRange(1880101100, 1880101199);
   private static final long HOUR = Duration.ofHours(1).toNanos();
 
   @TempDir private Path directory;
@@ -157,6 +159,87 @@ class ProcessReaperTest {
     }
   }
 
+  // ---- users of sessions that an earlier node-tunnel has left. Needs root
+
+  @Test
+  void whatRunsAsASessionsUserIsEndedThoughNoJournalTellsOfIt() throws Exception {
+    Process one = as(RANGE.first(), "exec sleep 600");
+    Process sameUser = as(RANGE.first(), "trap '' TERM; while :; do sleep 600; done");
+    Process another = as(RANGE.first() + 1, "exec sleep 600");
+    Process nobodys = as(RANGE.last() + 1, "exec sleep 600");
+    Path ones = directoryOf(RANGE.first());
+    Path others = directoryOf(RANGE.first() + 1);
+    SessionUsers users = new SessionUsers(Optional.of(RANGE));
+    try (ProcessReaper reaper = recover(users)) {
+      // Before it returns, so that no session of ours gets one of them.
+      assertThat(users.isTaken(RANGE.first())).isTrue();
+      assertThat(users.isTaken(RANGE.first() + 1)).isTrue();
+      assertThat(users.isTaken(RANGE.last() + 1)).isFalse();
+
+      for (Process left : List.of(one, sameUser, another)) {
+        await().atMost(Processes.REAPED_WITHIN).until(() -> !left.isAlive());
+      }
+      for (Path left : List.of(ones, others)) {
+        await().atMost(Processes.REAPED_WITHIN).until(() -> !Files.exists(left));
+      }
+      await()
+          .atMost(Processes.REAPED_WITHIN)
+          .until(() -> !users.isTaken(RANGE.first()) && !users.isTaken(RANGE.first() + 1));
+      assertThat(nobodys.isAlive()).isTrue();
+      assertThat(process.isAlive()).isTrue();
+      reaper.hurry();
+    } finally {
+      for (Process left : List.of(one, sameUser, another, nobodys)) {
+        left.descendants().forEach(ProcessHandle::destroyForcibly);
+        left.destroyForcibly();
+      }
+    }
+  }
+
+  @Test
+  void aUsersDirectoryIsRemovedThoughNoProcessIsLeft() throws Exception {
+    Path left = directoryOf(RANGE.first() + 3);
+    Path second =
+        Files.createDirectory(directory.resolve("Rtmpzzzzzz.%d.%1$d".formatted(RANGE.first() + 3)));
+    Files.setAttribute(second, "unix:uid", (int) RANGE.first() + 3);
+    Path another = directoryOf(RANGE.last() + 1);
+    Path rserves = Files.createDirectory(directory.resolve("Rtmpabcdef"));
+    SessionUsers users = new SessionUsers(Optional.of(RANGE));
+    try (ProcessReaper reaper = recover(users)) {
+      assertThat(users.isTaken(RANGE.first() + 3)).isTrue();
+
+      await().atMost(Processes.REAPED_WITHIN).until(() -> !users.isTaken(RANGE.first() + 3));
+
+      assertThat(left).doesNotExist();
+      assertThat(second).doesNotExist();
+      assertThat(another).isDirectory();
+      assertThat(rserves).isDirectory();
+      reaper.hurry();
+    }
+  }
+
+  private static Process as(long user, String script) throws IOException {
+    Process made =
+        new ProcessBuilder(
+                "setpriv",
+                "--reuid=" + user,
+                "--regid=" + user,
+                "--clear-groups",
+                "sh",
+                "-c",
+                "echo; " + script)
+            .start();
+    assertThat(made.getInputStream().read()).isEqualTo('\n'); // it is that user by now
+    return made;
+  }
+
+  private Path directoryOf(long user) throws IOException {
+    Path made = Files.createDirectory(directory.resolve("Rtmpabcdef.%d.%1$d".formatted(user)));
+    Files.writeString(made.resolve("file"), "x");
+    Files.setAttribute(made, "unix:uid", (int) user);
+    return made;
+  }
+
   private static boolean isForgotten(Path file) throws IOException {
     String text = Files.readString(file);
     return text.contains("\ngone ") || !text.contains("\nopen ");
@@ -177,10 +260,14 @@ class ProcessReaperTest {
   }
 
   private ProcessReaper recover() throws IOException {
+    return recover(new SessionUsers(Optional.empty()));
+  }
+
+  private ProcessReaper recover(SessionUsers users) throws IOException {
     ProcessReaper reaper =
         TestConfigs.reaper(
             Processes.TABLE,
-            new SessionUsers(Optional.empty()),
+            users,
             directory,
             Optional.of(directory),
             Processes.TABLE.bootId(),

@@ -3,10 +3,14 @@ package org.rservegateway.node;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,6 +84,123 @@ class ProcessTableTest {
     assertThat(List.of(20L, 21L, 22L, 30L, 31L, 32L, 33L, 34L, 35L))
         .filteredOn(session::has)
         .containsExactly(20L, 21L, 22L);
+  }
+
+  @Test
+  void theUserTellsAllThatASessionHasStartedAndNothingElseDoes() throws IOException {
+    process(20, 1, 200, "", false, "", "/"); // has hidden all of its signs
+    user(20, 1, 1880100007);
+    process(21, 1, 99, "", false, "", "/"); // it is older than R, as far as its start time tells
+    user(21, 1, 1880100007);
+    process(
+        22, 1, 200, "", false, "RSERVE_SESSION=mine\0", "/rserve/Rtmpabcdef.1880100007.1880100007");
+    user(22, 1, 1880100008); // only says to be ours
+    process(23, 1, 200, "", false, "", "/");
+    user(23, 1, -1);
+    process(24, 1, 200, "", false, "RSERVE_SESSION=mine\0", "/"); // whose user can't be read
+    process(35, 1, 200, "", false, "", "/");
+    user(35, 1, 1880100007); // a session that is open
+    EndedSession session = ofUser(10, 1880100007);
+
+    boolean complete =
+        new DescendantSearch(new ProcessTable(root), process -> process.id() == 35, mark -> false)
+            .search(List.of(session));
+
+    assertThat(complete).isTrue();
+    assertThat(List.of(20L, 21L, 22L, 23L, 24L, 35L))
+        .filteredOn(session::has)
+        .containsExactly(20L, 21L);
+  }
+
+  private static EndedSession ofUser(long id, long user) {
+    return new EndedSession(
+        new RProcess(
+            id,
+            100,
+            5,
+            "mine",
+            "/rserve/Rtmpabcdef.%d.%1$d".formatted(user),
+            "",
+            OptionalLong.of(user)),
+        Ending.of(EndReason.GATEWAY),
+        0);
+  }
+
+  private void user(long id, long parent, long user) throws IOException {
+    Files.writeString(
+        root.resolve(id + "/status"),
+        "Name:\tR\nPPid:\t%1$d\nUid:\t%2$d\t%2$d\t%2$d\t%2$d\n".formatted(parent, user));
+  }
+
+  /** Each one is born while the one before is looked at, and is not in the list. */
+  @Test
+  void whoIsBornWhileAllAreLookedAtIsSeenToo() throws IOException {
+    process(20, 1, 200, "", false, "", "/");
+    lastId(20);
+    List<Long> seen = new ArrayList<>();
+
+    boolean complete =
+        new ProcessTable(root)
+            .showAll(
+                id -> {
+                  seen.add(id);
+                  if (id < 25) {
+                    born(id + 1);
+                  }
+                });
+
+    assertThat(complete).isTrue();
+    assertThat(seen).containsExactly(20L, 21L, 22L, 23L, 24L, 25L);
+  }
+
+  @Test
+  void whereThereAreAlwaysNewOnesItIsSaidThatNotAllWereSeen() throws IOException {
+    process(20, 1, 200, "", false, "", "/");
+    lastId(20);
+    List<Long> seen = new ArrayList<>();
+
+    assertThat(
+            new ProcessTable(root)
+                .showAll(
+                    id -> {
+                      seen.add(id);
+                      born(id + 1);
+                    }))
+        .isFalse();
+    assertThat(seen).hasSizeLessThan(2000);
+  }
+
+  @Test
+  void whereIdsHaveComeRoundItIsSaidThatNotAllWereSeen() throws IOException {
+    process(20, 1, 200, "", false, "", "/");
+    lastId(32_000);
+
+    assertThat(new ProcessTable(root).showAll(id -> lastId(25))).isFalse();
+  }
+
+  @Test
+  void ofThisMachineAllAreSeen() {
+    Set<Long> seen = new HashSet<>();
+
+    assertThat(Processes.TABLE.showAll(seen::add)).isTrue();
+    assertThat(seen).contains(1L, ProcessHandle.current().pid());
+  }
+
+  private void born(long id) {
+    try {
+      process(id, 1, 200, "", false, "", "/");
+      lastId(id);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void lastId(long id) {
+    try {
+      Files.writeString(root.resolve("loadavg"), "0.00 0.01 0.05 1/167 " + id + "\n");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

@@ -587,7 +587,7 @@ class SessionUsersIT {
         assertThat(shell(older, "echo x >%s/.Rprofile && echo planted".formatted(another)))
             .isEqualTo("planted");
 
-        older.end(1);
+        older.close();
         awaitNothingOf(user);
 
         boolean seen = false;
