@@ -44,7 +44,8 @@ final class NodeTunnelProcess implements AutoCloseable {
   }
 
   /** With the options of Java that {@code ./rcloud up} and the containers give it. */
-  static NodeTunnelProcess withShippedOptions(Path directory, Path rserveSocket) throws IOException {
+  static NodeTunnelProcess withShippedOptions(Path directory, Path rserveSocket)
+      throws IOException {
     return new NodeTunnelProcess(
         directory, rserveSocket, Map.of(), "@" + Path.of("../config/java/node-tunnel.options"));
   }

@@ -75,6 +75,7 @@ public final class ClientSession implements Applicant, RSessionListener {
 
   /** Of what {@link Exchange} keeps; while there is more, the client is not read. */
   private static final int MOST_KEPT = 1024;
+
   /** As many as one read may bring beyond that; a client that has more does not wait for any. */
   private static final int MAX_REFUSALS = 128;
 

@@ -27,12 +27,7 @@ import org.rservegateway.wire.QapHeader;
 final class Exchange {
 
   /** A command whose responses are not just one. */
-  private record Special(ResponseCount count, long position) {
-
-    Special moved() {
-      return new Special(count, position - 1);
-    }
-  }
+  private record Special(ResponseCount count, long position) {}
 
   /**
    * An answer of ours that waits for its turn.
@@ -51,6 +46,9 @@ final class Exchange {
   private long sent;
 
   private long answered;
+
+  /** How many packets behind the current command that one has used up as answers. */
+  private long usedUp;
 
   /** The error that answered the current command, where another one follows; else NO_CODE. */
   private int firstCode = NO_CODE;
@@ -165,7 +163,8 @@ final class Exchange {
 
   /** R is through with the current command. */
   private void finished() {
-    answered++;
+    answered += 1 + usedUp;
+    usedUp = 0;
     firstCode = NO_CODE;
     currentAsked = false;
     if (!specials.isEmpty() && specials.peekFirst().position <= answered) {
@@ -177,30 +176,30 @@ final class Exchange {
   private void asked() {
     if (capabilities) {
       answersOwed++;
-    } else if (sent - answered > 1) {
+    } else if (sent - answered - usedUp > 1) {
       currentAsked = true;
-      forget(answered + 2);
+      usedUp++;
+      forget(answered + 1 + usedUp);
     } else {
       currentAsked = sent > answered;
       answersOwed = 1;
     }
   }
 
-  /** The packet at this position was no command. */
+  /**
+   * A special command at this position was none: of those before it only the current one is left.
+   */
   private void forget(long position) {
-    sent--;
-    for (int i = refusals.size(); i > 0; i--) {
-      Waiting waiting = refusals.removeFirst();
-      refusals.addLast(
-          waiting.position >= position
-              ? new Waiting(waiting.refusal, waiting.position - 1)
-              : waiting);
+    Special first = specials.peekFirst();
+    boolean isCurrent = first != null && first.position < position;
+    if (isCurrent) {
+      specials.removeFirst();
     }
-    for (int i = specials.size(); i > 0; i--) {
-      Special special = specials.removeFirst();
-      if (special.position != position) {
-        specials.addLast(special.position > position ? special.moved() : special);
-      }
+    if (!specials.isEmpty() && specials.peekFirst().position == position) {
+      specials.removeFirst();
+    }
+    if (isCurrent) {
+      specials.addFirst(first);
     }
   }
 
@@ -232,7 +231,7 @@ final class Exchange {
    * second response that may follow the first keeps nobody busy.
    */
   boolean isBusy() {
-    return sent - answered > (firstCode == NO_CODE ? 0 : 1);
+    return sent - answered - usedUp > (firstCode == NO_CODE ? 0 : 1);
   }
 
   /** Commands for R so far. */

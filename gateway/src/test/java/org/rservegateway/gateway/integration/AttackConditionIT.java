@@ -410,7 +410,8 @@ class AttackConditionIT {
                 String.valueOf(user))
             .redirectErrorStream(true)
             .start();
-    long lines = new String(find.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().count();
+    long lines =
+        new String(find.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().count();
     find.waitFor();
     return (int) lines;
   }

@@ -33,6 +33,7 @@ import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
+import org.rservegateway.wire.TunnelMessage;
 
 /** What never reaches R, and how it is answered. */
 class SessionCommandTest {
