@@ -39,6 +39,9 @@ final class ProcessReaper implements AutoCloseable {
 
   private static final long ROUND_MILLIS = 50;
 
+  /** For the R of a session that can't be asked; a second in all. */
+  private static final int MAX_LOOKS_FOR_CHILD = 20;
+
   /** So long a session may be open, or over, before the thread hears of it. */
   private static final long GATHERED_MILLIS = 10;
 
@@ -252,15 +255,27 @@ final class ProcessReaper implements AutoCloseable {
    */
   CompletableFuture<Optional<WatchedSession>> watchChild(long rserve, long connectedAt) {
     CompletableFuture<Optional<WatchedSession>> found = new CompletableFuture<>();
-    run(
-        () -> {
-          try {
-            found.complete(noteChild(rserve, connectedAt));
-          } catch (OpeningException | RuntimeException e) {
-            found.completeExceptionally(e);
-          }
-        });
+    run(() -> noteChild(rserve, connectedAt, found, MAX_LOOKS_FOR_CHILD));
     return found;
+  }
+
+  /** A session that was closed a moment ago may still be there: then it looks again. */
+  private void noteChild(
+      long rserve, long connectedAt, CompletableFuture<Optional<WatchedSession>> found, int looks) {
+    try {
+      found.complete(noteChild(rserve, connectedAt));
+    } catch (OpeningException e) {
+      if (looks > 1) {
+        thread.schedule(
+            () -> work(() -> noteChild(rserve, connectedAt, found, looks - 1)),
+            ROUND_MILLIS,
+            TimeUnit.MILLISECONDS);
+      } else {
+        found.completeExceptionally(e);
+      }
+    } catch (RuntimeException e) {
+      found.completeExceptionally(e);
+    }
   }
 
   private Optional<WatchedSession> noteChild(long rserve, long connectedAt)
