@@ -36,7 +36,7 @@ class StrangersIT {
   /** Of the heap of 64 MiB, after a collection. */
   private static final long MAX_HEAP_KIB = 24 * 1024;
 
-  private static final Duration AT_ONCE = Duration.ofSeconds(1);
+  private static final Duration AT_ONCE = Duration.ofSeconds(5);
   private static final String REQUEST = "GET /tunnel HTTP/1.1\r\n";
   private static final Pattern USED = Pattern.compile("generation +total \\d+K, used (\\d+)K");
 

@@ -1,11 +1,16 @@
 package org.rservegateway.node;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Needs root. */
 class UserKillTest {
@@ -55,6 +60,53 @@ class UserKillTest {
       assertThat(ours.isAlive()).isTrue();
     } finally {
       ours.destroyForcibly();
+    }
+  }
+
+  /**
+   * Whoever traces what kills him gets a process outside of Rserve's namespaces, and lives on. He
+   * tries it with each process that is made, without a pause.
+   */
+  @Test
+  void whoIsKilledCantTraceWhatKillsHim(@TempDir Path directory) throws Exception {
+    Path traced = directory.resolve("traced");
+    Files.createFile(traced);
+    Files.setAttribute(traced, "unix:uid", (int) ONE);
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx--x--x"));
+    String tracer =
+        """
+        my $last = 0;
+        while (1) {
+          open my $loadavg, '<', '/proc/loadavg';
+          my ($now) = <$loadavg> =~ / (\\d+)$/;
+          $last ||= $now;
+          for my $id ($last - 20 .. $now + 2) {
+            next if $id <= 0 || $id == $$ || syscall(101, 16, $id, 0, 0) != 0;
+            open my $file, '>>', '@file@' or next;
+            open my $arguments, '<', "/proc/$id/cmdline" or next;
+            syswrite $file, <$arguments>;
+          }
+          $last = $now;
+        }
+        """
+            .replace("@file@", traced.toString());
+    Path program = Files.writeString(directory.resolve("tracer"), tracer);
+    for (int i = 0; i < 5; i++) {
+      Files.writeString(traced, "");
+      Process attacker = as(ONE, "exec perl " + program);
+      Process own = as(ONE, "exec sleep 600");
+      try {
+        await("it can").atMost(TestGateway.PATIENCE).until(() -> Files.size(traced) > 0);
+
+        UserKill.killAll(ONE);
+
+        assertThat(attacker.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(own.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(traced).content().doesNotContain("setuid");
+      } finally {
+        attacker.destroyForcibly();
+        own.destroyForcibly();
+      }
     }
   }
 
