@@ -220,7 +220,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
       throws OpeningException {
     processId = answer.processId();
     OptionalLong user = rules.proof().prove(ctx.channel(), processId);
-    if (user.isPresent() && !rules.users().take(user.getAsLong())) {
+    if (user.isPresent() && !rules.users().take(user.getAsLong(), connectedAt)) {
       replace(ctx);
       return;
     }

@@ -297,7 +297,7 @@ final class ProcessReaper implements AutoCloseable {
       if (!users.range().get().contains(user.getAsLong())) {
         throw new OpeningException("R %d has no user of its own".formatted(child.id()));
       }
-      if (!users.take(user.getAsLong())) {
+      if (!users.take(user.getAsLong(), connectedAt)) {
         return Optional.empty();
       }
     }

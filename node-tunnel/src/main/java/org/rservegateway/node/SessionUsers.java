@@ -1,5 +1,6 @@
 package org.rservegateway.node;
 
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -14,6 +15,9 @@ final class SessionUsers {
 
   private final Optional<UserRange> range;
   private final Set<Long> taken = ConcurrentHashMap.newKeySet();
+
+  /** When each user was released last, by {@link System#nanoTime}. */
+  private final Map<Long, Long> released = new ConcurrentHashMap<>();
 
   /**
    * Users of which none is taken.
@@ -33,9 +37,30 @@ final class SessionUsers {
     return taken.add(user);
   }
 
+  /**
+   * Takes a user for a session whose connection was begun at {@code connectedAt}, by {@link
+   * System#nanoTime}; false if another session had it at that time or later. What that one left was
+   * removed since then, and the directory of an R with the same user with it.
+   */
+  boolean take(long user, long connectedAt) {
+    if (!taken.add(user)) {
+      return false;
+    }
+    Long before = released.get(user);
+    if (before != null && before - connectedAt >= 0) {
+      taken.remove(user);
+      return false;
+    }
+    return true;
+  }
+
   /** Nothing is left of the session that had this user. */
   void release(OptionalLong user) {
-    user.ifPresent(taken::remove);
+    user.ifPresent(
+        number -> {
+          released.put(number, System.nanoTime());
+          taken.remove(number);
+        });
   }
 
   boolean isTaken(long user) {

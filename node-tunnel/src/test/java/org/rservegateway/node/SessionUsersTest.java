@@ -47,4 +47,16 @@ class SessionUsersTest {
 
     assertThat(got).hasValue(10);
   }
+
+  @Test
+  void aUserIsForSessionsThatWereBegunAfterItWasReleased() {
+    SessionUsers users = new SessionUsers(Optional.of(new UserRange(1000, 1001)));
+    long before = System.nanoTime();
+    assertThat(users.take(1000, before)).isTrue();
+    users.release(OptionalLong.of(1000));
+
+    assertThat(users.take(1000, before)).as("its directory is gone").isFalse();
+    assertThat(users.isTaken(1000)).isFalse();
+    assertThat(users.take(1000, System.nanoTime() + 1)).isTrue();
+  }
 }
