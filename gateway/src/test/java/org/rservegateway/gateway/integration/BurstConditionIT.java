@@ -46,7 +46,9 @@ class BurstConditionIT {
 
   @Test
   void twentyThousandConnects() throws Exception {
-    Burst burst = Burst.of(cluster.port(), 20_000, 8_000, 3_000, cluster.gateway());
+    // Not more than listen.backlog: the kernel forgets some of those beyond (SYN cookies), and who
+    // waits for a greeting never notices.
+    Burst burst = Burst.of(cluster.port(), 20_000, 4_000, 3_000, cluster.gateway());
     double grown = grown();
     String served = Condition.seconds(cluster.awaitServed());
     Holdings after = cluster.awaitAtRest();
