@@ -275,7 +275,9 @@ public final class Gateway implements AutoCloseable {
     try {
       changes = live.replace(source.load());
     } catch (ConfigException e) {
-      log.error("not reloaded, nothing has changed: {}", e.getMessage());
+      log.error(
+          "not reloaded, nothing has changed: {}",
+          e.getMessage().lines().map(String::strip).collect(Collectors.joining("; ")));
       throw e;
     }
     sessions.registry().timeoutsChanged();
