@@ -179,7 +179,7 @@ public final class Gateway implements AutoCloseable {
       gatewayMeters.measureLag();
       rates.sample();
       sessions.registry().expireDue();
-      sessions.memory().check(sessions.registry().all());
+      sessions.memory().check(sessions.registry().all(), admin.heldBytes());
       dispatcher.maintain();
       if (phase.get() == Phase.DRAINING && isDrained()) {
         // Not here: it waits for this very event loop.
@@ -195,6 +195,7 @@ public final class Gateway implements AutoCloseable {
     try {
       listener.refreshFiles();
       proxyTls.refresh();
+      admin.refreshFiles();
     } catch (RuntimeException e) {
       log.error("reading files again; it is tried again", e); // else it would never come again
     }
