@@ -9,9 +9,13 @@ import java.util.Optional;
 /**
  * One thing that the admin port answers.
  *
- * @param path with parameters in braces, each a whole part between slashes
+ * @param path its parts between slashes; those in braces are parameters
  */
-record Route(HttpMethod method, String path, Access access, Handler handler) {
+record Route(HttpMethod method, List<String> path, Access access, Handler handler) {
+
+  Route(HttpMethod method, String path, Access access, Handler handler) {
+    this(method, List.of(path.substring(1).split("/", -1)), access, handler);
+  }
 
   /** Who may ask. */
   enum Access {
@@ -36,13 +40,12 @@ record Route(HttpMethod method, String path, Access access, Handler handler) {
    * @param parts of the path, decoded
    */
   Optional<Map<String, String>> match(List<String> parts) {
-    List<String> own = List.of(path.substring(1).split("/", -1));
-    if (own.size() != parts.size()) {
+    if (path.size() != parts.size()) {
       return Optional.empty();
     }
     Map<String, String> parameters = new HashMap<>();
-    for (int i = 0; i < own.size(); i++) {
-      String name = own.get(i);
+    for (int i = 0; i < path.size(); i++) {
+      String name = path.get(i);
       if (name.startsWith("{") && !parts.get(i).isEmpty()) {
         parameters.put(name.substring(1, name.length() - 1), parts.get(i));
       } else if (!name.equals(parts.get(i))) {
