@@ -7,8 +7,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Optional;
 import org.rservegateway.common.SmallFile;
 import org.rservegateway.gateway.config.AdminTokenFile;
+import org.rservegateway.gateway.config.ConfigException;
+import org.rservegateway.gateway.config.ConfigLoader;
 import picocli.CommandLine.Option;
 
 /** Which gateway a command is for, and how the answer is printed. */
@@ -35,6 +38,12 @@ final class AdminOptions {
       paramLabel = "FILE",
       description = "A file with the admin port's token.")
   private Path tokenFile;
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = "The gateway's configuration, for its token.")
+  private Path config;
 
   @Option(names = "--json", description = "Print the gateway's answer as JSON.")
   private boolean json;
@@ -74,6 +83,13 @@ final class AdminOptions {
       }
     }
     String token = environment.getOrDefault(TOKEN, "");
+    if (token.isEmpty() && config != null) {
+      try {
+        token = ConfigLoader.load(Optional.of(config), Map.of()).admin().bearer().value();
+      } catch (ConfigException e) {
+        throw new AdminException(AdminClient.REFUSED, e.getMessage());
+      }
+    }
     // One that is made up is for a gateway on this machine, and for no other one's ears.
     return token.isEmpty() && isThisMachine(uri)
         ? AdminTokenFile.find(uri.getPort()).orElse("")

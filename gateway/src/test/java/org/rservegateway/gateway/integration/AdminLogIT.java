@@ -25,7 +25,7 @@ class AdminLogIT {
   private static final int MOST_BYTES = 100 * 1024;
   private static final String FORGED =
       "\r\n2026-01-01T00:00:00.000Z INFO  Gateway: forged\u001b[2J\u009b\u202e\n";
-  private static final Pattern ADMIN_PORT = Pattern.compile("admin port on /127.0.0.1:(\\d+)");
+  private static final Pattern ADMIN_PORT = Pattern.compile("admin port on \\W*127.0.0.1:(\\d+)");
 
   @TempDir private Path directory;
 
