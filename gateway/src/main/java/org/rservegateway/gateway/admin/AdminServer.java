@@ -6,6 +6,7 @@ import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.FixedRecvByteBufAllocator;
+import io.netty.channel.ServerChannelRecvByteBufAllocator;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpServerCodec;
 import java.io.IOException;
@@ -28,6 +29,11 @@ public final class AdminServer implements AutoCloseable {
 
   /** Connections that the kernel holds until they are accepted. */
   private static final int BACKLOG = 1024;
+
+  /**
+   * Well below what one address may have, so that each is read before newer ones take its place.
+   */
+  private static final int ACCEPTS_AT_ONCE = Connections.MAX_PER_ADDRESS / 2;
 
   /** Bytes that the kernel keeps of each connection; left to itself, it keeps megabytes. */
   private static final int SENT_BYTES = 64 * 1024;
@@ -81,6 +87,9 @@ public final class AdminServer implements AutoCloseable {
             .group(loop.group())
             .channelFactory(loop.serverChannels())
             .option(ChannelOption.SO_BACKLOG, BACKLOG)
+            .option(
+                ChannelOption.RECVBUF_ALLOCATOR,
+                new ServerChannelRecvByteBufAllocator().maxMessagesPerRead(ACCEPTS_AT_ONCE))
             .option(ChannelOption.SO_REUSEADDR, true)
             .handler(new AcceptPause(number))
             .option(ChannelOption.SO_RCVBUF, RECEIVED_BYTES)

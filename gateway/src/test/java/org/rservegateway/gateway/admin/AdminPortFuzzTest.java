@@ -89,11 +89,11 @@ class AdminPortFuzzTest {
         byte[] bytes = data.consumeBytes(data.consumeInt(1, RequestGate.READ_BYTES));
         sent.append(new String(bytes, StandardCharsets.ISO_8859_1));
         channel.writeInbound(Unpooled.copiedBuffer(bytes));
-        channel.advanceTimeBy(1, TimeUnit.MILLISECONDS);
+        channel.advanceTimeBy(RequestGate.PIPELINED_MILLIS, TimeUnit.MILLISECONDS);
         channel.runPendingTasks();
       }
       for (int i = 0; i < 1_000; i++) { // so many requests may be there already
-        channel.advanceTimeBy(1, TimeUnit.MILLISECONDS);
+        channel.advanceTimeBy(RequestGate.PIPELINED_MILLIS, TimeUnit.MILLISECONDS);
         channel.runScheduledPendingTasks();
       }
       String answers = written(channel);
