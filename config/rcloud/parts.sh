@@ -41,8 +41,8 @@ start_rserve() { # NODE_NUMBER
   work=$(node_directory "$1")
   (($(printf '%s' "$work/socket/rserve" | wc -c) <= 107)) ||
     die "$work is too long a path for a socket; choose a shorter directory with RSERVE_WORK_BASE"
-  mkdir -p "$directory" "$work/files"
-  chmod 711 "$work"
+  make_directory "$directory"
+  make_directory "$work/files"
   settings=("RSERVE_RUN_DIR=$work" "RSERVE_FILES_DIR=$work/files" "RSERVE_PROGRAM=$rserve"
     "RSERVE_ENVIRONMENT=${RSERVE_ENVIRONMENT-} RSERVE_CLOUD_RUN")
   if [[ $(id -u) == 0 ]]; then
@@ -83,7 +83,7 @@ start_tunnel() { # NODE_NUMBER
   fi
   read_program "$NODE_TUNNEL_JAR"
   NODE_TUNNEL_HOST=127.0.0.1 NODE_TUNNEL_PORT=$(tunnel_port "$1") RSERVE_SOCKET=$work/socket/rserve \
-    NODE_NAME=node$1 TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
+    NODE_NAME=node$1 NODE_TUNNEL_TOKEN_FILE=$STATE_DIR/token \
     NODE_TUNNEL_DRAIN=5 NODE_TUNNEL_STATE_DIR=$NODES_DIR/node$1/tunnel \
     RSERVE_WORK_DIR=$work/files/$sessions RSERVE_UIDS=$uids RSERVE_SHARED_DIRS=$shared \
     start_part "tunnel-node$1" "$(tunnel_port "$1")" "$NODES_DIR/node$1" "${program[@]}"
@@ -107,7 +107,7 @@ nginx_command() {
 }
 
 start_nginx() { # NODE_NUMBER...
-  mkdir -p "$NGINX_DIR"
+  make_directory "$NGINX_DIR" # its workers may be another user
   render_nginx "$NGINX_DIR/nginx.conf" "$@" || die "nginx's configuration could not be made"
   nginx_command "$NGINX_DIR/nginx.conf"
   start_part nginx "$NGINX_PORT" "$NGINX_DIR" "$ROOT/config/batch" "${nginx_command[@]}"
@@ -127,8 +127,12 @@ start_gateway() { # [OPTION]
   local arguments=("$@") program
   read_program "$GATEWAY_JAR"
   [[ -z $config ]] || arguments+=(--config "$config")
+  # Only for this function and what it starts. An empty setting stands for one of the configuration's.
+  if [[ -n ${admin_token_file-} ]]; then
+    local -x RCLOUD_ADMIN_TOKEN='' RCLOUD_ADMIN_TOKENFILE=$admin_token_file
+  fi
   RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
-    RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN=$(<"$STATE_DIR/token") \
+    RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN='' RCLOUD_TUNNEL_TOKENFILE=$STATE_DIR/token \
     start_part gateway "$port" "$STATE_DIR" "$ROOT/config/batch" "${program[@]}" ${arguments[@]+"${arguments[@]}"}
 }
 

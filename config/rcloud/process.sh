@@ -14,6 +14,10 @@ NODES_DIR=$STATE_DIR/nodes
 LOG_DIR=$STATE_DIR/log
 STOP_SECONDS=10
 
+# For what `up` and its like write: tokens, settings and logs are nobody else's.
+PRIVATE_UMASK=077
+USUAL_UMASK=$(umask)
+
 # Reads /proc/PID/stat: process_state, process_parent, process_session,
 # process_start. False if there is no such process, or a dead one.
 read_process() {
@@ -24,6 +28,11 @@ read_process() {
   set -- ${stat##*) }
   process_state=$1 process_parent=$2 process_session=$4 process_start=${20}
   [[ $process_state != [ZX] ]]
+}
+
+# A directory through which other users, such as R's, may reach what is theirs, but in which they see nothing.
+make_directory() { # DIRECTORY
+  [[ -d $1 ]] || (umask 066 && mkdir -p "$1")
 }
 
 # A new run: the mark, and the boot it belongs to.
@@ -47,7 +56,7 @@ make_work_base() {
       directory=$(mktemp -d "$RSERVE_WORK_BASE/rcloud.XXXXXX") && chmod 711 "$directory" && echo "$directory"
     ) || die "RSERVE_WORK_BASE: no directory can be made in \"$RSERVE_WORK_BASE\""
   elif [[ $(stat -f -c %T /dev/shm 2>/dev/null) != tmpfs ]] || ! mktemp -d /dev/shm/rcloud.XXXXXX 2>/dev/null; then
-    mkdir -p "$STATE_DIR/nodes/work" && echo "$STATE_DIR/nodes/work"
+    make_directory "$STATE_DIR/nodes" && make_directory "$STATE_DIR/nodes/work" && echo "$STATE_DIR/nodes/work"
   fi
 }
 
@@ -69,7 +78,7 @@ start_part() {
   shift 3
   [[ ! -e $log ]] || mv -f "$log" "$log.1"
   # A shell starts what it puts in the background with SIGINT ignored, and R's system() would pass that on.
-  (cd "$directory" && exec env -u RCLOUD_STATE_DIR --default-signal=INT,QUIT "RSERVE_CLOUD_RUN=$RUN_ID" \
+  (umask "$USUAL_UMASK" && cd "$directory" && exec env -u RCLOUD_STATE_DIR --default-signal=INT,QUIT "RSERVE_CLOUD_RUN=$RUN_ID" \
     setsid "$@") </dev/null >"$log" 2>&1 9>&- &
   read_process $! || process_start=0
   printf '%s %s %s\n' $! "$process_start" "$port" >"$PARTS_DIR/$name"
@@ -222,7 +231,7 @@ forget_run() {
     unmount_files "$work"/node*
     rm -rf --one-file-system "$work"
   fi
-  rm -rf "$PARTS_DIR" "$STATE_DIR"/{nodes,nginx,run,token,settings,work}
+  rm -rf "$PARTS_DIR" "$STATE_DIR"/{nodes,nginx,run,token,admin.token,settings,work}
 }
 
 # Nodes' file systems for what R sessions write; as root only.

@@ -57,6 +57,7 @@ start_supervisor() {
 }
 
 command_supervise() {
+  umask "$PRIVATE_UMASK"
   read_run && read_settings && has_nginx || exit 1
   keep_parts_running
 }

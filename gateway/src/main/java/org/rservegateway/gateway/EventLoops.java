@@ -35,10 +35,19 @@ public final class EventLoops {
    * @param threads how many
    */
   public EventLoops(int threads) {
+    this(threads, "event-loop");
+  }
+
+  /**
+   * Starts them.
+   *
+   * @param name of their threads
+   */
+  public EventLoops(int threads, String name) {
     group =
         new MultiThreadIoEventLoopGroup(
             threads,
-            new DefaultThreadFactory("event-loop"),
+            new DefaultThreadFactory(name),
             epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
   }
 

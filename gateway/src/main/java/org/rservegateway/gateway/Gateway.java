@@ -179,7 +179,7 @@ public final class Gateway implements AutoCloseable {
       gatewayMeters.measureLag();
       rates.sample();
       sessions.registry().expireDue();
-      sessions.memory().check(sessions.registry().all());
+      sessions.memory().check(sessions.registry().all(), admin.heldBytes());
       dispatcher.maintain();
       if (phase.get() == Phase.DRAINING && isDrained()) {
         // Not here: it waits for this very event loop.
@@ -195,6 +195,7 @@ public final class Gateway implements AutoCloseable {
     try {
       listener.refreshFiles();
       proxyTls.refresh();
+      admin.refreshFiles();
     } catch (RuntimeException e) {
       log.error("reading files again; it is tried again", e); // else it would never come again
     }
@@ -275,7 +276,9 @@ public final class Gateway implements AutoCloseable {
     try {
       changes = live.replace(source.load());
     } catch (ConfigException e) {
-      log.error("not reloaded, nothing has changed: {}", e.getMessage());
+      log.error(
+          "not reloaded, nothing has changed: {}",
+          e.getMessage().lines().map(String::strip).collect(Collectors.joining("; ")));
       throw e;
     }
     sessions.registry().timeoutsChanged();

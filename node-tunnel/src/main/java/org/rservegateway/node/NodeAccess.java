@@ -3,7 +3,6 @@ package org.rservegateway.node;
 import io.netty.channel.Channel;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -13,6 +12,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.common.Networks;
+import org.rservegateway.common.SmallFile;
 import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
@@ -29,6 +29,7 @@ final class NodeAccess implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(NodeAccess.class);
   private static final long REFRESH_SECONDS = 2;
   private static final List<String> PROTOCOLS = List.of("TLSv1.2", "TLSv1.3");
+  private static final int MAX_TOKEN_BYTES = 64 * 1024;
   private static final String SCHEME = "Bearer ";
 
   private final NodeTunnelConfig config;
@@ -88,12 +89,10 @@ final class NodeAccess implements AutoCloseable {
   private static List<String> read(Path file) throws IOException {
     List<String> found;
     try {
-      found = tokens(Files.readString(file, StandardCharsets.ISO_8859_1));
+      found = tokens(SmallFile.readText(file, MAX_TOKEN_BYTES, StandardCharsets.ISO_8859_1));
     } catch (IOException e) {
       throw new IOException(
-          "NODE_TUNNEL_TOKEN_FILE: \"%s\" can't be read: %s"
-              .formatted(file, e.getClass().getSimpleName()),
-          e);
+          "NODE_TUNNEL_TOKEN_FILE: \"%s\" can't be read: %s".formatted(file, e.getMessage()), e);
     }
     if (found.isEmpty()) {
       throw new IOException(

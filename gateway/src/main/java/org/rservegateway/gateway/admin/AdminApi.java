@@ -4,6 +4,7 @@ import static io.netty.handler.codec.http.HttpMethod.DELETE;
 import static io.netty.handler.codec.http.HttpMethod.GET;
 import static io.netty.handler.codec.http.HttpMethod.POST;
 import static org.rservegateway.gateway.admin.Route.Access.ACT;
+import static org.rservegateway.gateway.admin.Route.Access.LOCAL;
 import static org.rservegateway.gateway.admin.Route.Access.OPEN;
 import static org.rservegateway.gateway.admin.Route.Access.READ;
 
@@ -16,121 +17,94 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.reactivestreams.Publisher;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import reactor.netty.http.server.HttpServerRequest;
-import reactor.netty.http.server.HttpServerResponse;
 
 /** What the admin port answers; {@code openapi.json} beside this class describes it. */
-final class AdminApi implements AutoCloseable {
+final class AdminApi {
 
   private static final Logger log = LoggerFactory.getLogger(AdminApi.class);
   private static final String PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
   private final GatewayView gateway;
   private final EventStream events;
+  private final byte[] description = Answer.resource("openapi.json");
+  private final MetricsPage metrics;
 
   AdminApi(GatewayView gateway) {
     this.gateway = gateway;
     events = new EventStream(gateway);
+    metrics = new MetricsPage(gateway::metrics, System::nanoTime);
   }
 
   List<Route> routes() {
     return List.of(
-        new Route(GET, "/health/live", OPEN, (request, response) -> live(response)),
-        new Route(GET, "/health/ready", OPEN, (request, response) -> ready(response)),
-        new Route(
-            GET,
-            "/metrics",
-            READ,
-            (request, response) -> Answers.text(response, PROMETHEUS, gateway.metrics())),
+        new Route(GET, "/health/live", OPEN, this::live),
+        new Route(GET, "/health/ready", OPEN, this::ready),
+        new Route(GET, "/metrics", LOCAL, request -> Answer.bytes(PROMETHEUS, metrics.get())),
         new Route(GET, "/api/sessions", READ, this::sessions),
         new Route(DELETE, "/api/sessions/{id}", ACT, this::endSession),
-        new Route(GET, "/api/ended", READ, (request, response) -> ended(response)),
-        new Route(GET, "/api/clients", READ, (request, response) -> clients(response)),
-        new Route(
-            GET,
-            "/api/nodes",
-            READ,
-            (request, response) -> Answers.json(response, gateway.nodes().values())),
-        new Route(
-            POST,
-            "/api/nodes/{node}/drain",
-            ACT,
-            (request, response) -> setDraining(request, response, true)),
-        new Route(
-            POST,
-            "/api/nodes/{node}/undrain",
-            ACT,
-            (request, response) -> setDraining(request, response, false)),
-        new Route(GET, "/api/pool", READ, (request, response) -> pool(response)),
-        new Route(
-            GET,
-            "/api/stats",
-            READ,
-            (request, response) -> Answers.json(response, Statistics.of(gateway))),
-        new Route(
-            GET,
-            "/api/config",
-            READ,
-            (request, response) -> Answers.json(response, gateway.config())),
-        new Route(GET, "/api/openapi.json", OPEN, (request, response) -> description(response)),
-        new Route(GET, "/api/version", READ, (request, response) -> version(response)),
+        new Route(GET, "/api/ended", READ, this::ended),
+        new Route(GET, "/api/clients", READ, this::clients),
+        new Route(GET, "/api/nodes", READ, request -> Answer.json(gateway.nodes().values())),
+        new Route(POST, "/api/nodes/{node}/drain", ACT, request -> setDraining(request, true)),
+        new Route(POST, "/api/nodes/{node}/undrain", ACT, request -> setDraining(request, false)),
+        new Route(GET, "/api/pool", READ, this::pool),
+        new Route(GET, "/api/stats", READ, request -> Answer.json(Statistics.of(gateway))),
+        new Route(GET, "/api/config", READ, request -> Answer.json(gateway.config())),
+        new Route(GET, "/api/openapi.json", OPEN, this::description),
+        new Route(GET, "/api/version", READ, this::version),
         new Route(GET, "/api/events", READ, events::listen),
-        new Route(
-            POST, "/api/pause", ACT, (request, response) -> setPaused(request, response, true)),
-        new Route(
-            POST, "/api/resume", ACT, (request, response) -> setPaused(request, response, false)),
+        new Route(POST, "/api/pause", ACT, request -> setPaused(request, true)),
+        new Route(POST, "/api/resume", ACT, request -> setPaused(request, false)),
         new Route(POST, "/api/reload", ACT, this::reload),
         new Route(POST, "/api/drain", ACT, this::drain));
   }
 
-  private static Publisher<Void> live(HttpServerResponse response) {
-    return Answers.text(response, "live\n");
+  private Answer live(Request request) {
+    return Answer.text(HttpResponseStatus.OK, "live\n");
   }
 
-  private Publisher<Void> ready(HttpServerResponse response) {
+  private Answer ready(Request request) {
     String unreadiness = gateway.unreadiness();
     return unreadiness.isEmpty()
-        ? Answers.text(response, "ready\n")
-        : Answers.text(response.status(HttpResponseStatus.SERVICE_UNAVAILABLE), unreadiness + "\n");
+        ? Answer.text(HttpResponseStatus.OK, "ready\n")
+        : Answer.text(HttpResponseStatus.SERVICE_UNAVAILABLE, unreadiness + "\n");
   }
 
-  private static Publisher<Void> description(HttpServerResponse response) {
-    return Answers.resource(response, "application/json", "openapi.json");
+  private Answer description(Request request) {
+    return Answer.bytes("application/json", description);
   }
 
-  private static Publisher<Void> version(HttpServerResponse response) {
+  private Answer version(Request request) {
     String version = AdminApi.class.getPackage().getImplementationVersion();
-    return Answers.json(
-        response, Map.of("version", version == null ? "(not from a jar)" : version));
+    return Answer.json(Map.of("version", version == null ? "(not from a jar)" : version));
   }
 
-  private Publisher<Void> pool(HttpServerResponse response) {
+  private Answer pool(Request request) {
     Statistics now = Statistics.of(gateway);
-    return Answers.json(
-        response, new Pool(now.waiting(), now.inUse(), now.ready(), now.opening(), now.paused()));
+    return Answer.json(
+        new Pool(now.waiting(), now.inUse(), now.ready(), now.opening(), now.paused()));
   }
 
   /** Who waits, and the tunnels of all nodes together. */
   record Pool(int waiting, int inUse, int ready, int opening, boolean paused) {}
 
-  private Publisher<Void> sessions(HttpServerRequest request, HttpServerResponse response) {
+  private Answer sessions(Request request) {
     SessionQuery query;
     try {
-      query = new SessionQuery(request.uri());
+      query = new SessionQuery(request.target());
     } catch (IllegalArgumentException e) {
-      return Answers.error(response, HttpResponseStatus.BAD_REQUEST, e.getMessage());
+      return Answer.error(HttpResponseStatus.BAD_REQUEST, e.getMessage());
     }
-    return Answers.json(response, query.choose(gateway.sessions()));
+    return Answer.json(query.choose(gateway.sessions()));
   }
 
-  private Publisher<Void> ended(HttpServerResponse response) {
-    return Answers.json(response, gateway.history().since(0));
+  private Answer ended(Request request) {
+    return Answer.json(gateway.history().since(0));
   }
 
   /** One address of clients: the sessions that live, and the sums of all, those too. */
@@ -143,7 +117,7 @@ final class AdminApi implements AutoCloseable {
       long bytesDown,
       Map<String, Long> ended) {}
 
-  private Publisher<Void> clients(HttpServerResponse response) {
+  private Answer clients(Request request) {
     Map<String, List<SessionView>> living = new HashMap<>();
     gateway
         .sessions()
@@ -152,8 +126,7 @@ final class AdminApi implements AutoCloseable {
                 living.computeIfAbsent(session.host(), host -> new ArrayList<>()).add(session));
     Set<String> hosts = new HashSet<>(living.keySet());
     hosts.addAll(gateway.history().hosts());
-    return Answers.json(
-        response,
+    return Answer.json(
         hosts.stream()
             .map(host -> sum(gateway.history().client(host), living.getOrDefault(host, List.of())))
             .sorted(Comparator.comparingLong(Client::sessions).reversed())
@@ -171,27 +144,25 @@ final class AdminApi implements AutoCloseable {
         before.ended());
   }
 
-  private Publisher<Void> endSession(HttpServerRequest request, HttpServerResponse response) {
+  private Answer endSession(Request request) {
     long id;
     try {
-      id = Long.parseLong(String.valueOf(request.param("id")));
+      id = Long.parseLong(String.valueOf(request.parameters().get("id")));
     } catch (NumberFormatException e) {
-      return Answers.error(response, HttpResponseStatus.BAD_REQUEST, "a session's id is a number");
+      return Answer.error(HttpResponseStatus.BAD_REQUEST, "a session's id is a number");
     }
     if (!gateway.endSession(id)) {
-      return Answers.error(response, HttpResponseStatus.NOT_FOUND, "there is no session " + id);
+      return Answer.error(HttpResponseStatus.NOT_FOUND, "there is no session " + id);
     }
-    log.info("session {} is ended for {}", id, request.remoteAddress());
-    return done(response);
+    log.info("session {} is ended for {}", id, request.peer());
+    return Answer.done();
   }
 
-  private Publisher<Void> setDraining(
-      HttpServerRequest request, HttpServerResponse response, boolean out) {
-    String node = String.valueOf(request.param("node"));
+  private Answer setDraining(Request request, boolean out) {
+    String node = String.valueOf(request.parameters().get("node"));
     return gateway.setDraining(node, out)
-        ? done(response)
-        : Answers.error(
-            response,
+        ? Answer.done()
+        : Answer.error(
             HttpResponseStatus.NOT_FOUND,
             "there is no node "
                 + node
@@ -199,36 +170,24 @@ final class AdminApi implements AutoCloseable {
                 + String.join(", ", gateway.nodes().keySet()));
   }
 
-  private Publisher<Void> setPaused(
-      HttpServerRequest request, HttpServerResponse response, boolean paused) {
-    log.info("{} for {}", paused ? "paused" : "resumed", request.remoteAddress());
+  private Answer setPaused(Request request, boolean paused) {
+    log.info("{} for {}", paused ? "paused" : "resumed", request.peer());
     gateway.setPaused(paused);
-    return done(response);
+    return Answer.done();
   }
 
-  private Publisher<Void> reload(HttpServerRequest request, HttpServerResponse response) {
+  private Answer reload(Request request) {
     try {
-      return Answers.json(response, gateway.reload());
+      return Answer.json(gateway.reload());
     } catch (ConfigException e) {
-      return Answers.error(
-          response,
-          HttpResponseStatus.UNPROCESSABLE_ENTITY,
-          "nothing has changed: " + e.getMessage());
+      return Answer.error(
+          HttpResponseStatus.UNPROCESSABLE_ENTITY, "nothing has changed: " + e.getMessage());
     }
   }
 
-  private Publisher<Void> drain(HttpServerRequest request, HttpServerResponse response) {
+  private Answer drain(Request request) {
     return gateway.drain()
-        ? done(response)
-        : Answers.error(response, HttpResponseStatus.CONFLICT, "the gateway drains already");
-  }
-
-  private static Publisher<Void> done(HttpServerResponse response) {
-    return response.status(HttpResponseStatus.NO_CONTENT).send();
-  }
-
-  @Override
-  public void close() {
-    events.close();
+        ? Answer.done()
+        : Answer.error(HttpResponseStatus.CONFLICT, "the gateway drains already");
   }
 }

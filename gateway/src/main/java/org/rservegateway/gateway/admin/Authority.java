@@ -2,23 +2,25 @@ package org.rservegateway.gateway.admin;
 
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.util.NetUtil;
-import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.rservegateway.gateway.config.Secret;
-import reactor.netty.http.server.HttpServerRequest;
 
 /**
- * Who may read, and who may change something. Whoever brings the token may do both. Without it,
- * this machine may read, and where no token is set it may change things too. A browser that another
- * site sends here is refused in any case: it says so by itself, in {@code Origin} or {@code
- * Sec-Fetch-Site}, and can't be told not to.
+ * Who may read, and who may change something: whoever brings the token. To come from this machine
+ * is no proof of anything, since R code may do so too. A browser that another site sends here
+ * changes nothing in any case: it says so by itself, in {@code Origin} or {@code Sec-Fetch-Site},
+ * and can't be told not to.
  */
 final class Authority {
 
   private static final String SCHEME = "Bearer ";
   private static final String FETCH_SITE = "Sec-Fetch-Site";
+  private static final Pattern HOST =
+      Pattern.compile("(?:\\[([0-9A-Fa-f:.]+)]|([A-Za-z0-9._~!$&'()*+,;=%-]*))(?::[0-9]{0,5})?");
 
   private final Supplier<Secret> token;
 
@@ -26,64 +28,56 @@ final class Authority {
     this.token = token;
   }
 
-  /** Why the request may not read; empty if it may. */
-  String refusalToRead(HttpServerRequest request) {
-    return bringsToken(request) ? "" : refusalOfOtherMachine(request);
+  /** What somebody reads who does not bring the token. */
+  String refusal() {
+    return token.get().value().isEmpty()
+        ? "no admin.token is set, and none could be made up: set admin.token or admin.tokenFile"
+        : "bring admin.token as a bearer token (RCLOUD_ADMIN_TOKENFILE names its file to the"
+            + " commands)";
   }
 
-  /** Why the request may change nothing; empty if it may. */
-  String refusalToAct(HttpServerRequest request) {
-    if (comesFromAnotherSite(request)) {
-      return "a page of another site can't do this";
-    }
-    if (!token.get().value().isEmpty()) {
-      return bringsToken(request) ? "" : "bring admin.token as a bearer token";
-    }
-    return refusalOfOtherMachine(request);
-  }
-
-  private static String refusalOfOtherMachine(HttpServerRequest request) {
-    InetSocketAddress peer = request.remoteAddress();
-    if (peer == null || !peer.getAddress().isLoopbackAddress()) {
-      return "from another machine than the gateway's, bring admin.token as a bearer token";
-    }
-    // A name that somebody else's name server leads to this machine makes a page of theirs one of
-    // ours, to the browser.
-    return isOwnName(hostOf(request))
-        ? ""
-        : "ask for this by an address or as localhost, or bring admin.token as a bearer token";
-  }
-
-  private static String hostOf(HttpServerRequest request) {
-    String host = request.requestHeaders().get(HttpHeaderNames.HOST, "");
-    int port = host.lastIndexOf(':');
-    return port > host.lastIndexOf(']') ? host.substring(0, port) : host;
-  }
-
-  private static boolean isOwnName(String host) {
-    String address = host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
-    return host.isEmpty()
-        || host.equalsIgnoreCase("localhost")
-        || NetUtil.isValidIpV4Address(address)
-        || NetUtil.isValidIpV6Address(address);
-  }
-
-  private boolean bringsToken(HttpServerRequest request) {
+  boolean bringsToken(Request request) {
     String wanted = token.get().value();
-    String brought = request.requestHeaders().get(HttpHeaderNames.AUTHORIZATION, "");
+    String brought = request.header(HttpHeaderNames.AUTHORIZATION);
     return !wanted.isEmpty()
+        && brought.regionMatches(true, 0, SCHEME, 0, SCHEME.length())
         && MessageDigest.isEqual(
-            brought.getBytes(StandardCharsets.UTF_8),
-            (SCHEME + wanted).getBytes(StandardCharsets.UTF_8));
+            brought.substring(SCHEME.length()).getBytes(StandardCharsets.UTF_8),
+            wanted.getBytes(StandardCharsets.UTF_8));
   }
 
-  private static boolean comesFromAnotherSite(HttpServerRequest request) {
-    String site = request.requestHeaders().get(FETCH_SITE, "");
+  /**
+   * Whether it comes from this machine, and asks for it by an address or as localhost: a name that
+   * somebody else's name server leads here makes a page of theirs one of ours, to the browser.
+   */
+  boolean isThisMachine(Request request) {
+    String host = request.header(HttpHeaderNames.HOST);
+    var parts = HOST.matcher(host);
+    return request.isLocal()
+        && parts.matches()
+        && (host.isEmpty()
+            || parts.group(1) != null
+            || parts.group(2).equalsIgnoreCase("localhost")
+            || NetUtil.isValidIpV4Address(parts.group(2)));
+  }
+
+  /** Why its Host header is none; empty if it is one, or is not there. */
+  Optional<String> refusalOfHost(Request request) {
+    if (request.headers().getAll(HttpHeaderNames.HOST).size() > 1) {
+      return Optional.of("there must be one Host header");
+    }
+    var parts = HOST.matcher(request.header(HttpHeaderNames.HOST));
+    return parts.matches() && (parts.group(1) == null || NetUtil.isValidIpV6Address(parts.group(1)))
+        ? Optional.empty()
+        : Optional.of("the Host header names no host");
+  }
+
+  boolean comesFromAnotherSite(Request request) {
+    String site = request.header(FETCH_SITE);
     if (!site.isEmpty() && !site.equals("same-origin") && !site.equals("none")) {
       return true;
     }
-    String origin = request.requestHeaders().get(HttpHeaderNames.ORIGIN);
-    return origin != null
-        && !origin.equals("http://" + request.requestHeaders().get(HttpHeaderNames.HOST, ""));
+    String origin = request.headers().get(HttpHeaderNames.ORIGIN);
+    return origin != null && !origin.equals("http://" + request.header(HttpHeaderNames.HOST));
   }
 }

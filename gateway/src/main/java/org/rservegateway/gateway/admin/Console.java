@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Map;
 import java.util.Properties;
-import reactor.netty.http.server.HttpServerResponse;
 
 /** The console page and what it is made of: files in the jar, and uPlot from its WebJar. */
 final class Console {
@@ -48,17 +48,9 @@ final class Console {
   }
 
   private static Route file(String path, String type, String resource) {
-    return new Route(
-        GET,
-        path,
-        Route.Access.OPEN,
-        (request, response) -> Answers.resource(guarded(response), type, resource));
-  }
-
-  private static HttpServerResponse guarded(HttpServerResponse response) {
-    return response
-        .header("Content-Security-Policy", POLICY)
-        .header("X-Content-Type-Options", "nosniff")
-        .header("Referrer-Policy", "no-referrer");
+    Answer page =
+        Answer.bytes(type, Answer.resource(resource))
+            .with(Map.of("Content-Security-Policy", POLICY, "Referrer-Policy", "no-referrer"));
+    return new Route(GET, path, Route.Access.OPEN, request -> page);
   }
 }

@@ -1,29 +1,57 @@
 package org.rservegateway.gateway.admin;
 
 import io.netty.handler.codec.http.HttpMethod;
-import org.reactivestreams.Publisher;
-import reactor.netty.http.server.HttpServerRequest;
-import reactor.netty.http.server.HttpServerResponse;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /**
  * One thing that the admin port answers.
  *
- * @param path as reactor-netty has it, with parameters in braces
+ * @param path its parts between slashes; those in braces are parameters
  */
-record Route(HttpMethod method, String path, Access access, Handler handler) {
+record Route(HttpMethod method, List<String> path, Access access, Handler handler) {
+
+  Route(HttpMethod method, String path, Access access, Handler handler) {
+    this(method, List.of(path.substring(1).split("/", -1)), access, handler);
+  }
 
   /** Who may ask. */
   enum Access {
     /** Everybody who reaches the port. */
     OPEN,
-    /** Who may read. */
+    /** Everybody on this machine, and who brings the token. */
+    LOCAL,
+    /** Who brings the token. */
     READ,
-    /** Who may change something. */
+    /** Who brings the token, and is sent by no other site. */
     ACT
   }
 
   /** What answers. */
   interface Handler {
-    Publisher<Void> answer(HttpServerRequest request, HttpServerResponse response);
+    Answer answer(Request request);
+  }
+
+  /**
+   * The parameters of a path, where it is this route's.
+   *
+   * @param parts of the path, decoded
+   */
+  Optional<Map<String, String>> match(List<String> parts) {
+    if (path.size() != parts.size()) {
+      return Optional.empty();
+    }
+    Map<String, String> parameters = new HashMap<>();
+    for (int i = 0; i < path.size(); i++) {
+      String name = path.get(i);
+      if (name.startsWith("{") && !parts.get(i).isEmpty()) {
+        parameters.put(name.substring(1, name.length() - 1), parts.get(i));
+      } else if (!name.equals(parts.get(i))) {
+        return Optional.empty();
+      }
+    }
+    return Optional.of(parameters);
   }
 }

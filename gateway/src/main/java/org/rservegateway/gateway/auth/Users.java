@@ -4,9 +4,7 @@ import at.favre.lib.crypto.bcrypt.BCrypt;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -19,6 +17,7 @@ import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.apache.commons.codec.digest.UnixCrypt;
+import org.rservegateway.common.SmallFile;
 
 /**
  * The users of a file, a line each: {@code name:hash} with a hash of bcrypt, as {@code htpasswd -B}
@@ -26,6 +25,9 @@ import org.apache.commons.codec.digest.UnixCrypt;
  * those that begin with #, say nothing.
  */
 public final class Users {
+
+  /** Of the file: some 100,000 users. */
+  private static final int MAX_BYTES = 16 << 20;
 
   private static final String PLAIN = "{plain}";
   private static final Pattern BCRYPT =
@@ -75,13 +77,13 @@ public final class Users {
   public static Users read(String file) throws UsersException {
     List<String> lines;
     try {
-      lines = Files.readAllLines(Path.of(file), StandardCharsets.UTF_8);
-    } catch (NoSuchFileException e) {
-      throw new UsersException("there is no such file");
+      lines = SmallFile.readText(Path.of(file), MAX_BYTES, StandardCharsets.UTF_8).lines().toList();
     } catch (CharacterCodingException e) {
       throw new UsersException("can't be read: it must be text in UTF-8");
-    } catch (IOException | InvalidPathException e) {
-      // The messages of these quote the path, whatever it holds.
+    } catch (IOException e) {
+      throw new UsersException(e.getMessage());
+    } catch (InvalidPathException e) {
+      // Its message quotes the path, whatever that holds.
       throw new UsersException("can't be read: " + e.getClass().getSimpleName());
     }
     Map<String, String> secrets = new HashMap<>();

@@ -22,6 +22,7 @@ import java.util.Optional;
 import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
+import org.rservegateway.gateway.AcceptPause;
 import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.PartsEnd;
 import org.rservegateway.gateway.PortTakeover;

@@ -448,8 +448,8 @@ public record GatewayConfig(
   /**
    * Where the gateway is watched and operated, by HTTP.
    *
-   * @param token that whoever changes something must bring; empty for none, and then only this
-   *     machine may
+   * @param token that whoever changes something, or reads more than health and meters, must bring;
+   *     empty for one that is made up
    */
   public record Admin(
       @TakesEffect(Effect.RESTART) @Default("127.0.0.1") String host,

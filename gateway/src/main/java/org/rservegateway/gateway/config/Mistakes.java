@@ -80,6 +80,11 @@ final class Mistakes {
     }
   }
 
+  /** Whether there are so many that no further one is shown. */
+  boolean isFull() {
+    return found.size() >= ConfigException.MAX_SHOWN;
+  }
+
   void throwIfAny() throws ConfigException {
     if (!found.isEmpty()) {
       throw new ConfigException(found);

@@ -9,10 +9,16 @@ import java.util.stream.Collectors;
 /** What somebody may have meant who wrote a name that doesn't exist. */
 final class Suggestion {
 
+  /** Letters of a name that is compared with others. */
+  private static final int MAX_LENGTH = 64;
+
   private Suggestion() {}
 
   /** The end of a sentence that says so: "; did you mean ...?", or nothing where none is near. */
   static String of(String unknown, Collection<String> known) {
+    if (unknown.length() > MAX_LENGTH) {
+      return "";
+    }
     List<String> candidates = elsewhere(unknown, known);
     if (candidates.isEmpty()) {
       candidates = nearest(unknown, known);

@@ -2,8 +2,7 @@ package org.rservegateway.gateway.config;
 
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -11,10 +10,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.StringJoiner;
 import java.util.stream.Stream;
+import org.rservegateway.common.SmallFile;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
-import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.exc.StreamConstraintsException;
+import tools.jackson.dataformat.yaml.YAMLFactory;
 import tools.jackson.dataformat.yaml.YAMLParser;
 
 /**
@@ -22,6 +25,24 @@ import tools.jackson.dataformat.yaml.YAMLParser;
  * forgotten the lines and the keys that are there twice.
  */
 final class YamlSource {
+
+  /** Bytes of the file. */
+  private static final int MAX_BYTES = 1 << 20;
+
+  /** Characters of one value or name; more take the parser long. */
+  private static final int MAX_VALUE = 64 * 1024;
+
+  private static final int MAX_DEPTH = 100;
+
+  private static final YAMLFactory YAML =
+      YAMLFactory.builder()
+          .streamReadConstraints(
+              StreamReadConstraints.builder()
+                  .maxStringLength(MAX_VALUE)
+                  .maxNameLength(MAX_VALUE)
+                  .maxNestingDepth(MAX_DEPTH)
+                  .build())
+          .build();
 
   private final Path file;
   private final Settings settings;
@@ -40,19 +61,22 @@ final class YamlSource {
   void read() {
     String text;
     try {
-      text = Files.readString(file);
-    } catch (NoSuchFileException e) {
-      mistakes.add(file.toString(), "", "there is no such file");
-      return;
+      text = SmallFile.readText(file, MAX_BYTES, StandardCharsets.UTF_8);
     } catch (CharacterCodingException e) {
       mistakes.add(file.toString(), "", "must be text in UTF-8");
       return;
     } catch (IOException e) {
-      mistakes.add(file.toString(), "", "can't be read: " + e);
+      mistakes.add(file.toString(), "", e.getMessage());
       return;
     }
-    try (JsonParser parser = YAMLMapper.shared().createParser(text)) {
+    try (JsonParser parser = YAML.createParser(ObjectReadContext.empty(), text)) {
       document(parser);
+    } catch (StreamConstraintsException e) {
+      mistakes.add(
+          file.toString(),
+          "",
+          "holds a value or a name that is longer than %d characters, or nested deeper than %d"
+              .formatted(MAX_VALUE, MAX_DEPTH));
     } catch (JacksonException e) {
       int line = e.getLocation() == null ? 0 : e.getLocation().getLineNr();
       mistakes.add(file.toString(), line > 0 ? "line " + line : "", "isn't YAML: " + problem(e));
@@ -93,7 +117,11 @@ final class YamlSource {
       } else if (settings.at(path) != null) {
         settingValue(parser, path, origin);
       } else {
-        mistakes.add(path, origin, "no such setting" + Suggestion.of(path, knownPaths()));
+        // To compare names takes long, and of so many mistakes this one is not shown.
+        mistakes.add(
+            path,
+            origin,
+            "no such setting" + (mistakes.isFull() ? "" : Suggestion.of(path, knownPaths())));
         parser.skipChildren();
       }
     }

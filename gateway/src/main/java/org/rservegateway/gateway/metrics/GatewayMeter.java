@@ -80,7 +80,7 @@ public enum GatewayMeter {
       "rserve.gateway.held.bytes",
       Kind.GAUGE,
       "",
-      "Bytes that one side has sent and the other has not taken yet, of all sessions"),
+      "Bytes that one side has sent and the other has not taken yet, of all sessions and the admin port"),
   DIRECT_MEMORY(
       "rserve.gateway.direct.memory", Kind.GAUGE, "", "Bytes of direct memory that buffers take");
 

@@ -31,15 +31,19 @@ public final class MemoryGuard {
     return tight;
   }
 
-  /** Bytes that all sessions held when it was last looked at. */
+  /** Bytes that were held when it was last looked at, by sessions and elsewhere. */
   public long held() {
     return held;
   }
 
-  /** Looks at all sessions; to be called a few times a second. */
-  public void check(Collection<ClientSession> sessions) {
+  /**
+   * Looks at all sessions; to be called a few times a second.
+   *
+   * @param others bytes that wait elsewhere in the gateway for somebody who does not read
+   */
+  public void check(Collection<ClientSession> sessions, long others) {
     long limit = live.get().limits().memory().bytes();
-    long sum = 0;
+    long sum = others;
     for (ClientSession session : sessions) {
       sum += session.heldBytes();
     }

@@ -17,10 +17,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.QapCommand;
 
@@ -84,7 +88,7 @@ class ConfigLoaderTest {
           auth: {crypt: true} | auth.crypt | needs auth.users
           tunnel: {tls: {ca: /no/ca}} | tunnel.tls.ca | https://
           tunnel: {proxy: 'https://p', tls: {key: k}} | tunnel.tls.certificate | must be given
-          tunnel: {tokenFile: /no/token} | tunnel.tokenFile | there is none
+          tunnel: {tokenFile: /no/token} | tunnel.tokenFile | there is no such file
           """)
   void whatIsWrongWithAccessIsSaid(String yaml, String setting, String rule) throws Exception {
     assertThat(refused(yaml)).message().contains(setting).contains(rule);
@@ -520,7 +524,92 @@ class ConfigLoaderTest {
         .contains(tuple(missing.toString(), "there is no such file"))
         .hasSize(2);
     assertThat(refused(Optional.of(latin1), NO_VARIABLES)).hasMessageContaining("UTF-8");
-    assertThat(refused(Optional.of(directory), NO_VARIABLES)).hasMessageContaining("can't be read");
+    assertThat(refused(Optional.of(directory), NO_VARIABLES))
+        .hasMessageContaining("is a directory");
+  }
+
+  /** Of a mebibyte in all: what takes a parser of YAML long, or much memory. */
+  static Stream<Arguments> largeFiles() {
+    int size = (1 << 20) - 100;
+    return Stream.of(
+        Arguments.of("plain scalar", "threads: " + "x".repeat(size)),
+        Arguments.of("plain scalar of words", "threads: " + "x ".repeat(size / 2)),
+        Arguments.of("scalar of lines", "threads: " + "x\n ".repeat(size / 3)),
+        Arguments.of("quoted scalar", "threads: \"" + "x".repeat(size) + '"'),
+        Arguments.of("quoted escapes", "threads: \"" + "\\n".repeat(size / 2) + '"'),
+        Arguments.of("single quotes", "threads: '" + "''".repeat(size / 2) + "'"),
+        Arguments.of("literal block", "threads: |\n" + " x\n".repeat(size / 3)),
+        Arguments.of("folded block", "threads: >\n" + " x\n\n".repeat(size / 4)),
+        Arguments.of("name", "x".repeat(size) + ": 1"),
+        Arguments.of("quoted name", "\"" + "x".repeat(size) + "\": 1"),
+        Arguments.of("comment", "#".repeat(size)),
+        Arguments.of("comments", "#\n".repeat(size / 2)),
+        Arguments.of("tag", "threads: !" + "x".repeat(size) + " 1"),
+        Arguments.of("anchor", "threads: &" + "x".repeat(size) + " 1"),
+        Arguments.of("directive", "%YAML 1." + "1".repeat(size) + "\n---\nthreads: 1"),
+        Arguments.of("nested lists", "threads: " + "[".repeat(size)),
+        Arguments.of("nested dashes", "threads:\n" + "- ".repeat(size / 2)),
+        Arguments.of("nested maps", "threads: " + "{x: ".repeat(size / 4)),
+        Arguments.of("items", "threads: [" + "x,".repeat(size / 2) + "]"),
+        Arguments.of("unknown settings", lines(size, "x%d: 1\n")),
+        Arguments.of("questions", "? ".repeat(size / 2)),
+        Arguments.of("documents", "---\n".repeat(size / 4)),
+        Arguments.of("aliases", "threads: &a [x]\nx: [" + "*a,".repeat(size / 4) + "]"));
+  }
+
+  private static String lines(int size, String line) {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; text.length() < size - line.length() - 8; i++) {
+      text.append(line.formatted(i));
+    }
+    return text.toString();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("largeFiles")
+  @Timeout(10)
+  void noFileTakesLong(String kind, String yaml) throws IOException {
+    Path file = Files.writeString(directory.resolve("gateway.yaml"), yaml);
+    try {
+      ConfigLoader.load(Optional.of(file), NO_VARIABLES);
+    } catch (ConfigException e) {
+      assertThat(e.mistakes()).as(kind).isNotEmpty();
+      assertThat(e.getMessage().length()).as(kind).isLessThan(100_000);
+    }
+  }
+
+  @Test
+  void whatIsNoSmallFileIsAMistake() throws Exception {
+    Path pipe = directory.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    Path large = Files.writeString(directory.resolve("large.yaml"), "#".repeat((1 << 20) + 1));
+
+    assertThat(refused(Optional.of(pipe), NO_VARIABLES)).hasMessageContaining("is a pipe");
+    assertThat(refused(Optional.of(Path.of("/dev/zero")), NO_VARIABLES))
+        .hasMessageContaining("is a pipe or a device");
+    assertThat(refused(Optional.of(large), NO_VARIABLES))
+        .hasMessageContaining("is larger than the 1048576 bytes");
+    assertThat(refused("threads: " + "1".repeat(70_000)))
+        .hasMessageContaining("longer than 65536 characters");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "auth: {users: %s}",
+        "admin: {tokenFile: %s}",
+        "tunnel: {tokenFile: %s}",
+        "listen: {tls: {certificate: %s, key: %s}}",
+      })
+  @Timeout(5)
+  void otherFilesThatAreNoneDontHoldUpEither(String yaml) throws Exception {
+    Path pipe = directory.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+
+    for (Path file : List.of(pipe, Path.of("/dev/zero"))) {
+      assertThat(refused(yaml.replace("%s", file.toString())))
+          .hasMessageContaining("is a pipe or a device, and must be a regular file");
+    }
   }
 
   @Test

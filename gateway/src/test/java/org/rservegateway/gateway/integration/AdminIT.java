@@ -10,6 +10,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -115,8 +116,7 @@ class AdminIT {
     for (String[] header :
         new String[][] {{"Origin", "http://example.org"}, {"Sec-Fetch-Site", "cross-site"}}) {
       HttpResponse<String> answer =
-          send(
-              HttpRequest.newBuilder(cluster.adminUri("/api/sessions/1")).DELETE().headers(header));
+          send(cluster.adminRequest("/api/sessions/1").DELETE().headers(header));
 
       assertThat(answer.statusCode()).isEqualTo(403);
       assertThat(answer.body()).contains("a page of another site can't do this");
@@ -124,25 +124,105 @@ class AdminIT {
   }
 
   @Test
-  void withATokenOnlyWhoBringsItEndsASession() throws Exception {
-    try (TestCluster guarded = TestCluster.start(1, Map.of("RCLOUD_ADMIN_TOKEN", "let-me"))) {
-      URI session = guarded.adminUri("/api/sessions/4711");
-
-      assertThat(send(HttpRequest.newBuilder(session).DELETE()).statusCode()).isEqualTo(403);
-      assertThat(
-              send(HttpRequest.newBuilder(session)
-                      .DELETE()
-                      .header("Authorization", "Bearer let-you"))
-                  .statusCode())
-          .isEqualTo(403);
-      assertThat(
-              send(HttpRequest.newBuilder(session)
-                      .DELETE()
-                      .header("Authorization", "Bearer let-me"))
-                  .statusCode())
-          .isEqualTo(404);
-      assertThat(get(guarded, "/api/sessions").statusCode()).isEqualTo(200);
+  void onlyWhoBringsTheTokenReadsOrEndsASession() throws Exception {
+    URI session = cluster.adminUri("/api/sessions/4711");
+    for (String[] header :
+        new String[][] {
+          {},
+          {"Authorization", "Bearer let-you"},
+          {"Authorization", "Bearer "},
+          {"Authorization", "Basic " + TestCluster.ADMIN_TOKEN},
+        }) {
+      HttpRequest.Builder end = HttpRequest.newBuilder(session).DELETE();
+      HttpRequest.Builder read = HttpRequest.newBuilder(cluster.adminUri("/api/sessions"));
+      if (header.length > 0) {
+        end.headers(header);
+        read.headers(header);
+      }
+      assertThat(send(end).statusCode()).isEqualTo(401);
+      HttpResponse<String> refused = send(read);
+      assertThat(refused.statusCode()).isEqualTo(401);
+      assertThat(refused.headers().firstValue("WWW-Authenticate")).isPresent();
+      assertThat(refused.body()).contains("bring admin.token as a bearer token");
     }
+    assertThat(send(cluster.adminRequest("/api/sessions/4711").DELETE()).statusCode())
+        .isEqualTo(404);
+    assertThat(get("/api/sessions").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void rCodeReachesNothingOfTheAdminPortButHealthAndMeters() throws Exception {
+    int port = cluster.gateway().adminAddress().getPort();
+    try (RawClient client = new RawClient(cluster.port());
+        RawClient other = new RawClient(cluster.port())) {
+      long process = client.eval("Sys.getpid()").asInt();
+      assertThat(other.eval("1").isOk()).isTrue();
+      long victim = awaitSession(other.eval("Sys.getpid()").asInt(), "idle").get("id").asLong();
+      awaitSession(process, "idle");
+
+      assertThat(askedByR(client, port, "DELETE /api/sessions/" + victim)).isEqualTo("401");
+      for (String path : List.of("pause", "drain", "reload", "nodes/node1/drain")) {
+        assertThat(askedByR(client, port, "POST /api/" + path)).isEqualTo("401");
+      }
+      for (String path :
+          List.of("sessions", "ended", "clients", "nodes", "pool", "stats", "config", "events")) {
+        assertThat(askedByR(client, port, "GET /api/" + path)).isEqualTo("401");
+      }
+      assertThat(askedByR(client, port, "GET /health/ready")).isEqualTo("200");
+      assertThat(askedByR(client, port, "GET /metrics")).isEqualTo("200");
+      assertThat(other.eval("6 * 7").asDouble()).isEqualTo(42);
+      assertThat(cluster.gateway().tunnels()).hasSize(2);
+    }
+  }
+
+  /** The status of the answer to R itself, which speaks through a socket of its own. */
+  private static String askedByR(RawClient client, int port, String request) throws IOException {
+    return client
+        .eval(
+            ("{ s <- socketConnection('127.0.0.1', %d, open = 'r+b', blocking = TRUE);"
+                    + " writeLines(c('%s HTTP/1.1', 'Host: 127.0.0.1', 'Content-Length: 0',"
+                    + " 'Connection: close', ''), s, sep = '\\r\\n');"
+                    + " l <- readLines(s, 1); close(s); substr(l, 10, 12) }")
+                .formatted(port, request))
+        .text()
+        .replaceAll("\\D", "");
+  }
+
+  @Test
+  void eachPathSaysWhichMethodsItHas() throws Exception {
+    HttpResponse<String> head = send(cluster.adminRequest("/health/live").method("HEAD", none()));
+    assertThat(head.statusCode()).isEqualTo(200);
+    assertThat(head.body()).isEmpty();
+    assertThat(head.headers().firstValue("content-length")).hasValue("5");
+    HttpResponse<String> options =
+        send(cluster.adminRequest("/api/sessions/1").method("OPTIONS", none()));
+    assertThat(options.statusCode()).isEqualTo(204);
+    assertThat(options.headers().firstValue("allow")).hasValue("DELETE, OPTIONS");
+    HttpResponse<String> put = send(cluster.adminRequest("/metrics").method("PUT", none()));
+    assertThat(put.statusCode()).isEqualTo(405);
+    assertThat(put.headers().firstValue("allow")).hasValue("GET, HEAD, OPTIONS");
+    assertThat(get("/nothing").statusCode()).isEqualTo(404);
+    HttpResponse<String> events = send(cluster.adminRequest("/api/events").method("HEAD", none()));
+    assertThat(events.statusCode()).isEqualTo(200);
+  }
+
+  private static HttpRequest.BodyPublisher none() {
+    return HttpRequest.BodyPublishers.noBody();
+  }
+
+  @Test
+  void aNodesNameIsDecoded() throws Exception {
+    HttpResponse<String> strange = post("/api/nodes/no%20such%2Fnode%3F/drain");
+    assertThat(strange.statusCode()).isEqualTo(404);
+    assertThat(strange.body()).contains("there is no node no such/node?; there are: node1, node2");
+
+    assertThat(post("/api/nodes/%6eode1/drain").statusCode()).isEqualTo(204);
+    assertThat(json("/api/nodes").get(0).get("draining").asBoolean()).isTrue();
+    assertThat(post("/api/nodes/node1/undrain").statusCode()).isEqualTo(204);
+  }
+
+  private HttpResponse<String> post(String path) throws Exception {
+    return send(cluster.adminRequest(path).POST(none()));
   }
 
   @Test
@@ -203,11 +283,11 @@ class AdminIT {
   }
 
   private HttpResponse<String> get(TestCluster asked, String path) throws Exception {
-    return send(HttpRequest.newBuilder(asked.adminUri(path)));
+    return send(asked.adminRequest(path));
   }
 
   private HttpResponse<String> delete(String path) throws Exception {
-    return send(HttpRequest.newBuilder(cluster.adminUri(path)).DELETE());
+    return send(cluster.adminRequest(path).DELETE());
   }
 
   private HttpResponse<String> send(HttpRequest.Builder request)

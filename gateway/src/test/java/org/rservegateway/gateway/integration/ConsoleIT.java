@@ -81,7 +81,30 @@ class ConsoleIT {
   void open() {
     browser.manage().window().setSize(DESK);
     browser.get(cluster.adminUri("/").toString());
+    if (browser.executeScript("return sessionStorage.getItem('rcloud.admin.token')") == null) {
+      logIn(TestCluster.ADMIN_TOKEN);
+    }
     awaitText("#connection", "live");
+  }
+
+  private static void logIn(String token) {
+    awaitText("#token-reason", "bring admin.token");
+    find("#token").sendKeys(token);
+    find("#token-dialog button[value=ok]").click();
+  }
+
+  @Test
+  void thePageShowsNothingUntilTheTokenIsBrought() {
+    browser.executeScript("sessionStorage.clear()");
+    browser.get(cluster.adminUri("/").toString());
+
+    logIn("a-wrong-one");
+    await().atMost(TestCluster.PATIENCE).until(() -> find("#token-dialog").isDisplayed());
+    assertThat(find("#nodes tbody").getText()).isEmpty();
+    logIn(TestCluster.ADMIN_TOKEN);
+
+    awaitText("#connection", "live");
+    awaitText("#nodes tbody", "node1");
   }
 
   @AfterEach

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.InputStream;
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -33,7 +32,7 @@ class OpenApiIT {
             .readTree(
                 HttpClient.newHttpClient()
                     .send(
-                        HttpRequest.newBuilder(cluster.adminUri("/api/openapi.json")).build(),
+                        cluster.adminRequest("/api/openapi.json").build(),
                         HttpResponse.BodyHandlers.ofString())
                     .body());
   }
@@ -126,9 +125,7 @@ class OpenApiIT {
 
   private String firstEvent(String path) throws Exception {
     HttpResponse<InputStream> answer =
-        http.send(
-            HttpRequest.newBuilder(cluster.adminUri(path)).build(),
-            HttpResponse.BodyHandlers.ofInputStream());
+        http.send(cluster.adminRequest(path).build(), HttpResponse.BodyHandlers.ofInputStream());
     try (InputStream body = answer.body()) {
       StringBuilder line = new StringBuilder();
       for (int read = body.read(); read >= 0 && read != '\n'; read = body.read()) {
@@ -142,8 +139,6 @@ class OpenApiIT {
   }
 
   private HttpResponse<String> get(String path) throws Exception {
-    return http.send(
-        HttpRequest.newBuilder(cluster.adminUri(path)).build(),
-        HttpResponse.BodyHandlers.ofString());
+    return http.send(cluster.adminRequest(path).build(), HttpResponse.BodyHandlers.ofString());
   }
 }

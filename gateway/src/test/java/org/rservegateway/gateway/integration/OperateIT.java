@@ -58,7 +58,12 @@ class OperateIT {
     ProcessBuilder builder = new ProcessBuilder(command);
     builder
         .environment()
-        .put("RCLOUD_ADMIN_PORT", String.valueOf(cluster.gateway().adminAddress().getPort()));
+        .putAll(
+            Map.of(
+                "RCLOUD_ADMIN_PORT",
+                String.valueOf(cluster.gateway().adminAddress().getPort()),
+                "RCLOUD_ADMIN_TOKEN",
+                TestCluster.ADMIN_TOKEN));
     Process process = builder.start();
     process.getOutputStream().close();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

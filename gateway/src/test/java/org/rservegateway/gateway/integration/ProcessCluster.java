@@ -29,8 +29,6 @@ final class ProcessCluster implements AutoCloseable {
   /** A node-tunnel looks once a minute for directories that are older than one. */
   private static final Duration SWEPT = Duration.ofSeconds(150);
 
-  private static final String ADMIN_TOKEN = "a-token-for-the-admin-port";
-
   private final HttpClient http = HttpClient.newHttpClient();
   private final TestCluster cluster;
   private final String host;
@@ -62,7 +60,6 @@ final class ProcessCluster implements AutoCloseable {
     all.put("RCLOUD_POOL_WARM", String.valueOf(WARM));
     all.put("RCLOUD_ADMIN_HOST", host);
     all.put("RCLOUD_ADMIN_PORT", String.valueOf(adminPort));
-    all.put("RCLOUD_ADMIN_TOKEN", ADMIN_TOKEN);
     all.putAll(settings);
     TestCluster cluster = TestCluster.startWithoutGateway(nodes, all, surroundings);
     try {
@@ -145,7 +142,7 @@ final class ProcessCluster implements AutoCloseable {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://%s:%d/metrics".formatted(host, adminPort)))
             .timeout(Duration.ofSeconds(5))
-            .header("Authorization", "Bearer " + ADMIN_TOKEN)
+            .header("Authorization", "Bearer " + TestCluster.ADMIN_TOKEN)
             .build();
     try {
       Map<String, Double> meters = new HashMap<>();

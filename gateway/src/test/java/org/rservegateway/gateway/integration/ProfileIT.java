@@ -3,7 +3,6 @@ package org.rservegateway.gateway.integration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -158,8 +157,7 @@ class ProfileIT {
   private static String shown(TestCluster by, String query) throws Exception {
     return HttpClient.newHttpClient()
         .send(
-            HttpRequest.newBuilder(by.adminUri("/api/sessions?" + query)).build(),
-            HttpResponse.BodyHandlers.ofString())
+            by.adminRequest("/api/sessions?" + query).build(), HttpResponse.BodyHandlers.ofString())
         .body();
   }
 }

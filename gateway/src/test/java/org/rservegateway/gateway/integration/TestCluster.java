@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.http.HttpRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,6 +34,9 @@ final class TestCluster implements AutoCloseable {
 
   /** Among the settings: what the gateway's configuration file holds. */
   static final String FILE = "gateway.yaml";
+
+  /** What every gateway here wants to see at its admin port, unless the settings say otherwise. */
+  static final String ADMIN_TOKEN = "a-token-for-the-admin-port";
 
   private static final String TOKEN = "a-token-for-tests";
 
@@ -115,6 +119,7 @@ final class TestCluster implements AutoCloseable {
       cluster.environment.put("RCLOUD_TUNNEL_NODESINTERVAL", "200ms");
       cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
       cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
+      cluster.environment.put("RCLOUD_ADMIN_TOKEN", ADMIN_TOKEN);
       cluster.environment.putAll(settings);
       if (settings.containsKey("RCLOUD_TUNNEL_TOKENFILE")) {
         cluster.environment.remove("RCLOUD_TUNNEL_TOKEN");
@@ -136,6 +141,7 @@ final class TestCluster implements AutoCloseable {
   /** A gateway whose proxy leads nowhere. */
   static TestCluster startWithoutNodes(Map<String, String> settings) throws Exception {
     TestCluster cluster = new TestCluster("simple", "", Surroundings.usual());
+    cluster.environment.put("RCLOUD_ADMIN_TOKEN", ADMIN_TOKEN);
     cluster.environment.putAll(settings);
     cluster.environment.put("RCLOUD_LISTEN_PORT", "0");
     cluster.environment.put("RCLOUD_ADMIN_PORT", "0");
@@ -327,6 +333,13 @@ final class TestCluster implements AutoCloseable {
 
   URI adminUri(String path) {
     return URI.create("http://127.0.0.1:" + gateway.adminAddress().getPort() + path);
+  }
+
+  /** A request to the admin port, with its token. */
+  HttpRequest.Builder adminRequest(String path) {
+    return HttpRequest.newBuilder(adminUri(path))
+        .timeout(PATIENCE)
+        .header("Authorization", "Bearer " + ADMIN_TOKEN);
   }
 
   TestNode node(int index) {

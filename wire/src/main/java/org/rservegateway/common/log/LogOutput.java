@@ -1,6 +1,5 @@
 package org.rservegateway.common.log;
 
-import ch.qos.logback.classic.AsyncAppender;
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
@@ -15,6 +14,10 @@ import ch.qos.logback.core.spi.ContextAwareBase;
 /**
  * A program's log: everything goes to standard output, and whoever started the process keeps it.
  * The environment's {@code LOG_LEVEL} says from which level on, {@code INFO} unless given.
+ *
+ * <p>Whatever a line is made of, it is one line ({@link CleanEvent}), bounded, and only a stack
+ * trace goes on below it, indented. What libraries say again and again is counted ({@link
+ * RepeatFilter}), and so is what is lost because nobody reads the output ({@link LineQueue}).
  *
  * <p>Logback finds the program's subclass as a service when the first logger is made. There is no
  * {@code logback.xml}, since reading one loads 500 classes that are never used again; whoever names
@@ -46,13 +49,18 @@ public abstract class LogOutput extends ContextAwareBase implements Configurator
     if (System.getProperty(OTHER_FILE) != null) {
       return ExecutionStatus.INVOKE_NEXT_IF_ANY;
     }
-    ConsoleAppender<ILoggingEvent> output = new PacedOutput();
+    RepeatFilter repeats = new RepeatFilter();
+    repeats.setContext(context);
+    repeats.start();
+    context.addTurboFilter(repeats);
+
+    LineQueue queue = new LineQueue(repeats::tellAll);
+    ConsoleAppender<ILoggingEvent> output = new PacedOutput(queue::takeLost);
     output.setContext(context);
     output.setName("stdout");
     output.setEncoder(json ? objects() : lines());
     output.start();
 
-    AsyncAppender queue = new AsyncAppender();
     queue.setContext(context);
     queue.setName("async");
     queue.setQueueSize(QUEUED_LINES);

@@ -7,10 +7,7 @@ import io.netty.handler.ssl.SslProvider;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
@@ -28,6 +25,7 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
+import org.rservegateway.common.SmallFile;
 import org.rservegateway.common.tls.TlsFileException.Part;
 
 /**
@@ -38,6 +36,8 @@ import org.rservegateway.common.tls.TlsFileException.Part;
  * @param ca whom the other side's certificate has to come from
  */
 public record TlsFiles(String certificate, String key, String ca) {
+
+  private static final int MAX_BYTES = 1 << 20;
 
   private static final Pattern KEY =
       Pattern.compile("-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----([^-]+)-----END", Pattern.DOTALL);
@@ -162,14 +162,11 @@ public record TlsFiles(String certificate, String key, String ca) {
 
   private static byte[] read(Part part, String file) throws TlsFileException {
     try {
-      return Files.readAllBytes(Path.of(file));
-    } catch (NoSuchFileException e) {
-      throw new TlsFileException(part, "there is no such file");
-    } catch (AccessDeniedException e) {
-      throw new TlsFileException(
-          part, "may not be read by user " + System.getProperty("user.name"));
-    } catch (IOException | InvalidPathException e) {
-      // The messages of these quote the path, whatever it holds.
+      return SmallFile.read(Path.of(file), MAX_BYTES);
+    } catch (IOException e) {
+      throw new TlsFileException(part, e.getMessage());
+    } catch (InvalidPathException e) {
+      // Its message quotes the path, whatever that holds.
       throw new TlsFileException(part, "can't be read: " + e.getClass().getSimpleName());
     }
   }

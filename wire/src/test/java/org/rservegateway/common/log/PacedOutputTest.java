@@ -32,7 +32,7 @@ class PacedOutputTest {
     encoder.setContext(context);
     encoder.setPattern("%msg%n");
     encoder.start();
-    PacedOutput output = new PacedOutput();
+    PacedOutput output = new PacedOutput(() -> 0);
     output.setContext(context);
     output.setEncoder(encoder);
     output.start();

@@ -20,9 +20,9 @@ function headers() {
 /** Asks, and once more with a token where one is wanted. */
 async function ask(method, path) {
   let response = await fetch(path, { method, headers: headers() });
-  if (response.status === 403) {
+  if (response.status === 401) {
     const reason = (await response.json()).error;
-    if (!reason.includes("admin.token") || !(await askForToken(reason))) {
+    if (!(await askForToken(reason))) {
       throw new Error(reason);
     }
     response = await fetch(path, { method, headers: headers() });
@@ -33,11 +33,16 @@ async function ask(method, path) {
   return response;
 }
 
+let asking = null;
+
+/** Whoever needs the token while it is being asked for waits for the same answer. */
 function askForToken(reason) {
+  asking ??= showTokenDialog(reason).finally(() => { asking = null; });
+  return asking;
+}
+
+function showTokenDialog(reason) {
   const dialog = byId("token-dialog");
-  if (dialog.open) {
-    return Promise.resolve(false);
-  }
   byId("token-reason").textContent = "The gateway says: " + reason;
   byId("token").value = "";
   dialog.returnValue = "";
@@ -45,7 +50,7 @@ function askForToken(reason) {
   return new Promise(resolve => {
     dialog.addEventListener("close", () => {
       if (dialog.returnValue === "ok") {
-        sessionStorage.setItem(TOKEN_KEY, byId("token").value);
+        sessionStorage.setItem(TOKEN_KEY, byId("token").value.trim());
       }
       resolve(dialog.returnValue === "ok");
     }, { once: true });

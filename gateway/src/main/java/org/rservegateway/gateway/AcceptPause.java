@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
  * with the kernel meanwhile, and the event loop has time for those who are there. To try again at
  * once would fail again at once, for ever.
  */
-final class AcceptPause extends ChannelInboundHandlerAdapter {
+public final class AcceptPause extends ChannelInboundHandlerAdapter {
 
   private static final Logger log = LoggerFactory.getLogger(AcceptPause.class);
 
@@ -20,7 +20,7 @@ final class AcceptPause extends ChannelInboundHandlerAdapter {
   private boolean failing;
 
   /** For the listener on this port. */
-  AcceptPause(int port) {
+  public AcceptPause(int port) {
     this.port = port;
   }
 
