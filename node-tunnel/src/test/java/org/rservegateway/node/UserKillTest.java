@@ -10,9 +10,11 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Needs root. */
+@Timeout(value = 2, unit = TimeUnit.MINUTES)
 class UserKillTest {
 
   private static final long ONE = 1880101001;
@@ -93,8 +95,9 @@ class UserKillTest {
     Path program = Files.writeString(directory.resolve("tracer"), tracer);
     for (int i = 0; i < 5; i++) {
       Files.writeString(traced, "");
-      Process attacker = as(ONE, "exec perl " + program);
+      // Before: it would be stopped by the attacker within its first steps.
       Process own = as(ONE, "exec sleep 600");
+      Process attacker = as(ONE, "exec perl " + program);
       try {
         await("it can").atMost(TestGateway.PATIENCE).until(() -> Files.size(traced) > 0);
 
