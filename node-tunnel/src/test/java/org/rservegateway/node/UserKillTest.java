@@ -82,7 +82,7 @@ class UserKillTest {
           open my $loadavg, '<', '/proc/loadavg';
           my ($now) = <$loadavg> =~ / (\\d+)$/;
           $last ||= $now;
-          for my $id ($last - 20 .. $now + 2) {
+          for my $id (@ARGV, $last - 20 .. $now + 2) {
             next if $id <= 0 || $id == $$ || syscall(101, 16, $id, 0, 0) != 0;
             open my $file, '>>', '@file@' or next;
             open my $arguments, '<', "/proc/$id/cmdline" or next;
@@ -97,7 +97,7 @@ class UserKillTest {
       Files.writeString(traced, "");
       // Before: it would be stopped by the attacker within its first steps.
       Process own = as(ONE, "exec sleep 600");
-      Process attacker = as(ONE, "exec perl " + program);
+      Process attacker = as(ONE, "exec perl " + program + " " + own.pid());
       try {
         await("it can").atMost(TestGateway.PATIENCE).until(() -> Files.size(traced) > 0);
 
