@@ -105,13 +105,23 @@ class ContainersIT {
         .contains("/run/rserve/home': Permission denied");
     for (String address :
         List.of(
-            "127.0.0.1/8000", "proxy/8080", "rcloud/6311", "rcloud/9311", "rserve/8000",
-            "127.0.0.11/53", "1.1.1.1/53")) {
-      assertThat(shellOfR(client, "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "' 2>&1; echo $?"))
+            "127.0.0.1/8000",
+            "proxy/8080",
+            "rcloud/6311",
+            "rcloud/9311",
+            "rserve/8000",
+            "127.0.0.11/53",
+            "1.1.1.1/53")) {
+      assertThat(
+              shellOfR(
+                  client, "timeout 5 bash -c 'exec 3<>/dev/tcp/" + address + "' 2>&1; echo $?"))
           .as(address)
           .doesNotEndWith("\n0");
     }
-    assertThat(shellOfR(client, "ipcmk -M 1000 2>&1; ipcmk -Q 2>&1; ipcmk -S 1 2>&1; ipcs | grep -c ' 2[0-9]\\\\{9\\\\} '"))
+    assertThat(
+            shellOfR(
+                client,
+                "ipcmk -M 1000 2>&1; ipcmk -Q 2>&1; ipcmk -S 1 2>&1; ipcs | grep -c ' 2[0-9]\\\\{9\\\\} '"))
         .endsWith("\n0");
     assertThat(shellOfR(client, "touch /usr/x /etc/x /opt/x 2>&1 | grep -c 'Read-only'"))
         .isEqualTo("3");
@@ -171,8 +181,12 @@ class ContainersIT {
     String answer =
         project.shell(
             project.gateway(),
-            "timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/4711' 2>&1; echo $?;"
-                + " timeout 3 bash -c 'exec 3<>/dev/tcp/" + address + "/8000' 2>&1; echo $?");
+            "timeout 3 bash -c 'exec 3<>/dev/tcp/"
+                + address
+                + "/4711' 2>&1; echo $?;"
+                + " timeout 3 bash -c 'exec 3<>/dev/tcp/"
+                + address
+                + "/8000' 2>&1; echo $?");
 
     assertThat(answer).startsWith("124\n").endsWith("\n0\n");
     client.close();
@@ -207,7 +221,9 @@ class ContainersIT {
 
   private static int processesOf(Container node, String user) throws InterruptedException {
     return Integer.parseInt(
-        project.shell(node, "grep -ls '^Uid:.*\\b" + user + "\\b' /proc/[0-9]*/status | wc -l").strip());
+        project
+            .shell(node, "grep -ls '^Uid:.*\\b" + user + "\\b' /proc/[0-9]*/status | wc -l")
+            .strip());
   }
 
   private static int filesOf(Container node, String user) throws InterruptedException {

@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
@@ -36,6 +37,9 @@ import org.rservegateway.wire.testing.LoggedFaults;
  * nothing but HTTP and gets no R session to use, and when a connection is gone nothing is left.
  */
 class TunnelPipelineFuzzTest {
+
+  /** So long an opening may take. */
+  private static final int OPENING_SECONDS = 10;
 
   private static final int MOST_STEPS = 60;
   private static final int MOST_BYTES = 200;
@@ -256,7 +260,10 @@ class TunnelPipelineFuzzTest {
     }
 
     void end() {
-      channel.close();
+      channel.pipeline().close(); // the channel's own close() would cancel all timers
+      live();
+      // A probe of Rserve's health goes on when who asked has left, or each could cost R a fork.
+      channel.advanceTimeBy(OPENING_SECONDS, TimeUnit.SECONDS);
       live();
       channel.finishAndReleaseAll();
       assertThat(rChannels).noneMatch(EmbeddedChannel::isOpen);

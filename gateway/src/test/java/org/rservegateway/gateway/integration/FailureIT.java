@@ -306,7 +306,7 @@ class FailureIT {
   /** The node whose work directory R says that it is in. */
   private static String nodeOf(RawClient client) throws Exception {
     String directory = client.eval("getwd()").text();
-    return directory.replaceAll("(?s).*/(node\\d+)/work.*", "$1");
+    return directory.replaceAll("(?s).*/(node\\d+)/files/work.*", "$1");
   }
 
   private TestNode homeOf(RawClient client) throws Exception {

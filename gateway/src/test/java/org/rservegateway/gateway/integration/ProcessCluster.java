@@ -118,7 +118,7 @@ final class ProcessCluster implements AutoCloseable {
   TestNode homeOf(RawClient client) throws IOException {
     String directory = client.eval("getwd()").text();
     return nodes().stream()
-        .filter(node -> directory.contains(node.name() + "/work"))
+        .filter(node -> directory.contains(node.name() + "/files/work"))
         .findFirst()
         .orElseThrow();
   }
