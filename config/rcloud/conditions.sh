@@ -25,9 +25,16 @@ command_conditions() {
   run_condition_tests
 }
 
+# What is tried from R and from the network; what each day's tests try of that is done once more, for its figures.
 command_attack() {
+  local seconds=60 tests
   no_arguments attack "$@"
-  command_conditions --only Attack
+  mapfile -t tests < <(condition_tests Attack)
+  tests+=(StrangersIT PendingClientsIT ProxyStrangersIT AdminConnectionsIT AdminLogIT)
+  install_missing build test conditions
+  run_condition_tests
+  run_container_tests >"$LOG_DIR/attack-containers.log" 2>&1 || die_with_log "the containers' tests failed" "$LOG_DIR/attack-containers.log"
+  print_conditions "$LOG_DIR/containers.log"
 }
 
 condition_tests() { # REGEX
@@ -44,6 +51,10 @@ run_condition_tests() {
     -Dfailsafe.failIfNoSpecifiedTests=false -Dtest=NoSuchTest -Dit.test="$(IFS=,; echo "${tests[*]}")" -Dtest.excludedGroups= \
     -Dconditions.seconds="$seconds" verify </dev/null >"$log" 2>&1) || code=1
   printf '| condition | what came of it |\n|---|---|\n'
-  sed -n 's/^CONDITION //p' "$log"
+  print_conditions "$log"
   ((code == 0)) || die_with_log "a condition was not met" "$log"
+}
+
+print_conditions() { # LOG
+  sed -n 's/^CONDITION //p' "$1"
 }

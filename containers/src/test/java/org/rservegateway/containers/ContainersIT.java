@@ -18,6 +18,7 @@ import org.rosuda.REngine.REXPMismatchException;
 import org.rosuda.REngine.REngineException;
 import org.rosuda.REngine.Rserve.RConnection;
 import org.rosuda.REngine.Rserve.RserveException;
+import org.rservegateway.wire.testing.ConditionRow;
 
 /** The cluster of docker-compose.yml, with clients outside of it. */
 class ContainersIT {
@@ -118,6 +119,9 @@ class ContainersIT {
           .as(address)
           .doesNotEndWith("\n0");
     }
+    ConditionRow.report(
+        "R connects to the gateway, its admin port, nginx, node-tunnels, the name server, the Internet; in a container",
+        "none of 7 reached");
     assertThat(
             shellOfR(
                 client,
@@ -151,6 +155,9 @@ class ContainersIT {
         .doesNotContain("secret", "KILLED", "PATH=")
         .contains("Permission denied");
     assertThat(victim.eval("readLines('file')").asString()).isEqualTo("secret");
+    ConditionRow.report(
+        "one session reads and ends another one, Rserve and the node-tunnel; in a container",
+        "nothing read, nothing ended; the other one goes on");
 
     clients.forEach(RConnection::close);
   }
@@ -163,6 +170,9 @@ class ContainersIT {
                 + " timeout 3 bash -c \"exec 3<>/dev/tcp/$a\" 2>/dev/null && echo open $a; done");
 
     assertThat(open.strip()).isEqualTo("open rcloud/6311");
+    ConditionRow.report(
+        "a container on the clients' network connects to each part's port",
+        "the clients' port of the gateway is open, no other");
   }
 
   /** A port that a session has opened, as one that R would listen on where a client detaches. */
@@ -189,6 +199,9 @@ class ContainersIT {
                 + "/8000' 2>&1; echo $?");
 
     assertThat(answer).startsWith("124\n").endsWith("\n0\n");
+    ConditionRow.report(
+        "R listens on a port of its container, and the gateway's container connects to it",
+        "it is not reached");
     client.close();
   }
 
@@ -206,9 +219,14 @@ class ContainersIT {
     assertThat(filesOf(node, user)).isGreaterThan(3);
 
     client.close();
+    long ended = System.nanoTime();
 
     await().atMost(ComposeProject.PATIENCE).until(() -> processesOf(node, user) == 0);
     await().atMost(ComposeProject.PATIENCE).until(() -> filesOf(node, user) == 0);
+    ConditionRow.report(
+        "a session leaves a process that is deaf to SIGTERM, and files in closed directories; in a container",
+        "no process and no file left %.1f s after",
+        (System.nanoTime() - ended) / 1e9);
   }
 
   private static Container nodeOf(RConnection client) throws Exception {

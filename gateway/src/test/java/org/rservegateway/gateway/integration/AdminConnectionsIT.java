@@ -153,7 +153,11 @@ class AdminConnectionsIT {
     for (int i = 0; i < MANY; i++) {
       hold("127.0.0." + (2 + i % 50), sent);
     }
-    assertHealthIsAnsweredAtOnce();
+    Condition.report(
+        "%d connections to the admin port of 51 addresses; each has sent %d bytes of requests"
+            .formatted(2 * MANY, sent.length()),
+        "health is answered within %d ms",
+        assertHealthIsAnsweredAtOnce().toMillis());
   }
 
   private Client hold(String from, String sent) throws IOException {
@@ -163,15 +167,19 @@ class AdminConnectionsIT {
     return client;
   }
 
-  private static void assertHealthIsAnsweredAtOnce() throws IOException {
+  private static Duration assertHealthIsAnsweredAtOnce() throws IOException {
+    Duration longest = Duration.ZERO;
     for (int i = 0; i < 5; i++) {
       long began = System.nanoTime();
       try (Client health = new Client()) {
         health.write(REQUEST + "Connection: close\r\n\r\n");
         assertThat(health.answer()).startsWith("HTTP/1.1 200 ");
       }
-      assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(1));
+      Duration took = Duration.ofNanos(System.nanoTime() - began);
+      assertThat(took).isLessThan(Duration.ofSeconds(1));
+      longest = took.compareTo(longest) > 0 ? took : longest;
     }
+    return longest;
   }
 
   @Test
@@ -204,7 +212,12 @@ class AdminConnectionsIT {
               assertThat(held()).isLessThan(17 << 20);
               assertThat(PlatformDependent.usedDirectMemory() - before).isLessThan(32 << 20);
             });
-    assertHealthIsAnsweredAtOnce();
+    Condition.report(
+        "%d connections to the admin port, 100 requests each, that take no answer"
+            .formatted(3 * MANY),
+        "%.1f MiB of answers held; health is answered within %d ms",
+        held() / 1048576,
+        assertHealthIsAnsweredAtOnce().toMillis());
     closeAll();
     await().atMost(TestCluster.PATIENCE).until(() -> held() == 0);
   }

@@ -57,6 +57,11 @@ class AdminLogIT {
       await()
           .atMost(TestCluster.PATIENCE)
           .until(() -> gateway.output().contains("more requests to the admin port were refused"));
+      Condition.report(
+          "%,d malformed requests to the admin port, with bytes that would forge lines; log as %s"
+              .formatted(REQUESTS, format),
+          "%d KiB of log, no forged line",
+          Files.size(log) / 1024);
       assertThat(Files.size(log)).isLessThan(MOST_BYTES);
       assertThat(gateway.output().lines()).noneMatch(line -> line.startsWith("2026-01-01"));
       assertThat(gateway.output().chars())

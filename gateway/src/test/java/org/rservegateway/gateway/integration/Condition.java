@@ -3,6 +3,7 @@ package org.rservegateway.gateway.integration;
 import java.time.Duration;
 import java.util.Locale;
 import org.HdrHistogram.Histogram;
+import org.rservegateway.wire.testing.ConditionRow;
 
 /** The lines that {@code ./rcloud conditions} prints. */
 final class Condition {
@@ -11,8 +12,7 @@ final class Condition {
 
   /** One row of the table: what was done, and what came of it. */
   static void report(String condition, String format, Object... arguments) {
-    System.out.printf(
-        "CONDITION | %s | %s |%n", condition, String.format(Locale.ROOT, format, arguments));
+    ConditionRow.report(condition, format, arguments);
   }
 
   static String seconds(Duration time) {

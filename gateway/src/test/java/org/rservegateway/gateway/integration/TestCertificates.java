@@ -44,6 +44,12 @@ final class TestCertificates {
     return issue(name, name, builder -> builder);
   }
 
+  /** One whose handshakes cost the server ten times as much. */
+  Pair issueRsa(String name) throws Exception {
+    return issue(
+        name, name + "-rsa", builder -> builder.algorithm(CertificateBuilder.Algorithm.rsa2048));
+  }
+
   /** One of yesterday's, in files that are called otherwise. */
   Pair issueExpired(String name, String files) throws Exception {
     return issue(
