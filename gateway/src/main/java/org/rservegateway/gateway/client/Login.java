@@ -8,8 +8,10 @@ import io.netty.util.concurrent.Future;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntUnaryOperator;
 import java.util.regex.Pattern;
@@ -19,6 +21,7 @@ import org.rservegateway.gateway.auth.Authenticator.Result;
 import org.rservegateway.gateway.auth.Credentials;
 import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
+import org.rservegateway.gateway.session.CommandPolicy;
 import org.rservegateway.gateway.session.Farewell;
 import org.rservegateway.gateway.session.ProtocolGuess;
 import org.rservegateway.wire.QapCommand;
@@ -30,7 +33,8 @@ import org.rservegateway.wire.QapParameter;
  * Has a client log in before its session begins. It greets as an Rserve with {@code auth required}
  * does, and as there any command but a right {@code CMD_login} is answered with ERR_auth_failed,
  * and ends the connection; one that holds no string, which is no guess either, with ERR_inv_par
- * before that ({@code Rserv.c}). Wrong ones wait for that answer.
+ * before that ({@code Rserv.c}). Wrong ones wait for that answer. {@code CMD_switch}, {@code
+ * CMD_keyReq} and {@code CMD_secLogin} are refused, and the client may log in behind them.
  */
 final class Login extends ByteToMessageDecoder {
 
@@ -38,6 +42,13 @@ final class Login extends ByteToMessageDecoder {
       "this port takes no password without TLS (auth.plainWithoutTls)";
   private static final int MOST_BYTES = 4096;
   private static final int MOST_SHOWN = 64;
+
+  /** Their answers are small, and wait where the client does not read. */
+  private static final int MOST_QUESTIONS = 8;
+
+  private static final Set<QapCommand> BEFORE_A_LOGIN =
+      EnumSet.of(
+          QapCommand.LOGIN, QapCommand.SWITCH, QapCommand.KEY_REQUEST, QapCommand.SECURE_LOGIN);
 
   /** Where {@code timeouts.firstCommand} is without an end: nobody takes longer to log in. */
   private static final Duration MOST = Duration.ofMinutes(1);
@@ -57,6 +68,7 @@ final class Login extends ByteToMessageDecoder {
   private Future<?> timer;
   private boolean answering;
   private boolean refused;
+  private int questions;
   private Runnable gone = () -> {};
 
   /**
@@ -128,24 +140,39 @@ final class Login extends ByteToMessageDecoder {
       return;
     }
     QapHeader header = QapHeader.get(in, in.readerIndex());
-    if (header.command() != QapCommand.LOGIN.code()) {
+    QapCommand command = QapCommand.of(header.command()).orElse(null);
+    if (command == null || !BEFORE_A_LOGIN.contains(command)) {
       in.skipBytes(in.readableBytes());
       refuse(ctx, "no login, but " + describe(header), header.messageId());
     } else if (header.length() < 0 || header.length() > MOST_BYTES) {
       in.skipBytes(in.readableBytes());
-      refuse(ctx, "a login of %d bytes".formatted(header.length()), header.messageId());
+      refuse(
+          ctx,
+          "a %s of %d bytes".formatted(command.protocolName(), header.length()),
+          header.messageId());
     } else if (in.readableBytes() >= QapHeader.BYTES + header.length()) {
       in.skipBytes(QapHeader.BYTES);
       QapParameter parameter = QapParameter.firstOf(in.readSlice((int) header.length()));
-      if (parameter.isString()) {
-        login(ctx, parameter.string(StandardCharsets.UTF_8), header.messageId());
+      if (command == QapCommand.LOGIN) {
+        login(ctx, parameter, header.messageId());
       } else {
-        ctx.write(
-            QapError.INVALID_PARAMETERS.response(
-                ctx.alloc(), idOfAnswer.applyAsInt(header.messageId())));
-        refuse(ctx, "a login without a string", header.messageId());
+        question(ctx, command, parameter, header.messageId());
       }
     }
+  }
+
+  private void question(
+      ChannelHandlerContext ctx, QapCommand command, QapParameter parameter, int messageId) {
+    if (++questions > MOST_QUESTIONS) {
+      refuse(ctx, "%d questions before a login".formatted(questions), messageId);
+      return;
+    }
+    ctx.writeAndFlush(
+        new QapHeader(
+                CommandPolicy.answerBeforeLogin(command, parameter),
+                0,
+                idOfAnswer.applyAsInt(messageId))
+            .packet(ctx.alloc()));
   }
 
   private String describe(QapHeader header) {
@@ -157,7 +184,14 @@ final class Login extends ByteToMessageDecoder {
     return "no QAP1" + (guess.isEmpty() ? "" : "; " + guess);
   }
 
-  private void login(ChannelHandlerContext ctx, String text, int messageId) {
+  private void login(ChannelHandlerContext ctx, QapParameter parameter, int messageId) {
+    if (!parameter.isString()) {
+      ctx.write(
+          QapError.INVALID_PARAMETERS.response(ctx.alloc(), idOfAnswer.applyAsInt(messageId)));
+      refuse(ctx, "a login without a string", messageId);
+      return;
+    }
+    String text = parameter.string(StandardCharsets.UTF_8);
     int line = text.indexOf('\n');
     String name = line < 0 ? text : text.substring(0, line);
     String password = line < 0 ? "" : LINE_END.split(text.substring(line + 1), 2)[0];

@@ -103,6 +103,25 @@ public final class CommandPolicy {
     };
   }
 
+  /**
+   * What a client that has not logged in yet reads for {@code CMD_switch}, {@code CMD_keyReq} or
+   * {@code CMD_secLogin}, as by an Rserve without TLS inside of a session and without RSA ({@code
+   * Rserv.c}). It may log in otherwise behind that.
+   *
+   * @return the word of a response
+   */
+  public static int answerBeforeLogin(QapCommand command, QapParameter parameter) {
+    return switch (command) {
+      case SWITCH -> answerToSwitch(parameter);
+      case KEY_REQUEST ->
+          parameter.isString()
+              ? QapError.UNAVAILABLE.response()
+              : QapError.INVALID_PARAMETERS.response();
+      case SECURE_LOGIN -> QapError.UNAVAILABLE.response();
+      default -> throw new IllegalArgumentException(command.protocolName());
+    };
+  }
+
   private static int answerToSwitch(QapParameter protocol) {
     if (!protocol.isString()) {
       return QapError.INVALID_PARAMETERS.response();

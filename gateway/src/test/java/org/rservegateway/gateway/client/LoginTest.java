@@ -21,6 +21,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.config.GatewayConfig;
@@ -219,6 +220,46 @@ class LoginTest {
     assertThat(sent()).isEqualTo(REFUSED);
     assertThat(log.lines()).anyMatch(line -> line.contains("no login, but eval"));
     assertThat(session.toString()).isEmpty();
+  }
+
+  /** As by Rserve 1.8 without TLS and RSA: {@code Rserv.c}, CMD_switch and CMD_keyReq. */
+  @ParameterizedTest
+  @CsvSource({
+    "05000000 08000000 0000000000000000 04040000 544c5300, 61",
+    "05000000 08000000 0000000000000000 04040000 53534800, 49",
+    "05000000 08000000 0000000000000000 01040000 00000000, 44",
+    "05000000 00000000 0000000000000000, 44",
+    "06000000 10000000 0000000000000000 040c0000 7273612d617574686b657900, 62",
+    "06000000 00000000 0000000000000000, 44",
+    "07000000 08000000 0000000000000000 05040000 00000000, 62"
+  })
+  void aQuestionBeforeTheLoginIsRefusedAndTheLoginGoesOn(String hex, String code) {
+    byte[] question = HexFormat.of().parseHex(hex.replace(" ", ""));
+    String answer = "\2\0\1" + (char) Integer.parseInt(code, 16) + "\0".repeat(12);
+    for (int i = 0; i < 8; i++) {
+      channel.writeInbound(Unpooled.wrappedBuffer(question));
+      assertThat(sent()).isEqualTo(answer);
+    }
+
+    channel.writeInbound(packet(CMD_LOGIN, "ada\nlovelace"));
+
+    assertThat(sent()).startsWith("\1\0\1\0");
+    assertThat(channel.isOpen()).isTrue();
+  }
+
+  @Test
+  void questionsBeforeTheLoginHaveAnEnd() {
+    byte[] question =
+        HexFormat.of().parseHex("06000000080000000000000000000000" + "0404000054535300");
+    for (int i = 0; i < 8; i++) {
+      channel.writeInbound(Unpooled.wrappedBuffer(question));
+      sent();
+    }
+
+    channel.writeInbound(Unpooled.wrappedBuffer(question));
+    pass(Duration.ofSeconds(1));
+
+    assertThat(sent()).isEqualTo(REFUSED);
   }
 
   @Test
