@@ -19,8 +19,8 @@ http_status_line() { # HOST PORT PATH
   IFS= read -r line <&3 && printf '%s' "$line"
 }
 
-http_is_ok() { # PORT PATH
-  [[ $(bounded 5 http_status_line 127.0.0.1 "$1" "$2") == HTTP/1.?\ 200* ]]
+http_is_ok() { # HOST PORT PATH
+  [[ $(bounded 5 http_status_line "$1" "$2" "$3") == HTTP/1.?\ 200* ]]
 }
 
 # A client's first minute: greeting, CMD_eval of the DT_STRING "1+1", and the answer, in hexadecimal.

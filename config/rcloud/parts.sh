@@ -131,7 +131,7 @@ start_gateway() { # [OPTION]
   if [[ -n ${admin_token_file-} ]]; then
     local -x RCLOUD_ADMIN_TOKEN='' RCLOUD_ADMIN_TOKENFILE=$admin_token_file
   fi
-  RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_PORT=$admin_port \
+  RCLOUD_LISTEN_HOST=$host RCLOUD_LISTEN_PORT=$port RCLOUD_ADMIN_HOST=$admin_host RCLOUD_ADMIN_PORT=$admin_port \
     RCLOUD_TUNNEL_PROXY=http://127.0.0.1:$NGINX_PORT RCLOUD_TUNNEL_TOKEN='' RCLOUD_TUNNEL_TOKENFILE=$STATE_DIR/token \
     start_part gateway "$port" "$STATE_DIR" "$ROOT/config/batch" "${program[@]}" ${arguments[@]+"${arguments[@]}"}
 }
@@ -140,9 +140,9 @@ start_gateway() { # [OPTION]
 part_is_healthy() {
   read_part "$1" || return 1
   case $1 in
-    gateway) evaluates "$(reachable_host "$host")" "$part_port" ;;
-    nginx) http_is_ok "$part_port" /health ;;
-    tunnel-*) http_is_ok "$part_port" /health ;;
+    # Clients may need a login, TLS or a place in the queue; its admin port does not.
+    gateway) http_is_ok "$(reachable_host "$admin_host")" "$admin_port" /health/ready ;;
+    nginx | tunnel-*) http_is_ok 127.0.0.1 "$part_port" /health ;;
     rserve-*) rserve_listens "$part_pid" "$(rserve_socket "${1#rserve-node}")" ;;
   esac
 }

@@ -59,13 +59,18 @@ final class InstalledCloud implements AutoCloseable {
    *
    * @param asRoot whether root starts it, else {@link #SOMEBODY}
    * @param settings further environment variables
+   * @param options further ones of {@code ./rcloud up}
    */
-  static InstalledCloud start(boolean asRoot, Map<String, String> settings)
+  static InstalledCloud start(boolean asRoot, Map<String, String> settings, String... options)
       throws IOException, InterruptedException {
     assertThat(System.getProperty("user.name")).as("who runs this test").isEqualTo("root");
     InstalledCloud cloud = new InstalledCloud(asRoot, settings);
     try {
-      cloud.rcloud("up", "--detach", "--nodes", "1", "--port", String.valueOf(cloud.port));
+      List<String> up =
+          new ArrayList<>(
+              List.of("up", "--detach", "--nodes", "1", "--port", String.valueOf(cloud.port)));
+      up.addAll(List.of(options));
+      cloud.rcloud(up.toArray(String[]::new));
       return cloud;
     } catch (AssertionError | IOException | InterruptedException e) {
       cloud.close();
@@ -113,7 +118,9 @@ final class InstalledCloud implements AutoCloseable {
                   "NGINX_PORT", String.valueOf(nginxPort),
                   "TUNNEL_PORT_BASE", String.valueOf(tunnelPort),
                   "OPERATORS_SECRET", "not for R"));
-      builder.environment().putAll(settings);
+      if (List.of(command).contains("up")) { // which keeps them for the other commands
+        builder.environment().putAll(settings);
+      }
       int code = builder.start().waitFor();
       String text = Files.readString(output, StandardCharsets.UTF_8);
       assertThat(code).as("%s: %s", String.join(" ", command), text).isZero();
