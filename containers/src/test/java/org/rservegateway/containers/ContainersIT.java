@@ -44,7 +44,8 @@ class ContainersIT {
     RConnection client = project.connect();
 
     assertThat(client.eval("sum(1:100)").asInteger()).isEqualTo(5050);
-    assertThat(client.eval("tempdir()").asString()).startsWith("/var/lib/rserve/work/conn");
+    assertThat(client.eval("tempdir()").asString()).startsWith("/var/lib/rserve/sessions/Rtmp");
+    assertThat(client.eval("getwd()").asString()).startsWith("/var/lib/rserve/sessions/conn");
 
     client.close();
   }
@@ -148,12 +149,14 @@ class ContainersIT {
             shellOfR(
                 attacker,
                 ("cat %1$s/file /proc/%2$d/environ /proc/%2$d/mem /proc/%2$d/maps 2>&1; ls %1$s"
-                        + " /proc/%2$d/fd /proc/%2$d/cwd/ 2>&1; kill -9 %2$d 2>&1; kill -9 -1;"
+                        + " /proc/%2$d/fd /proc/%2$d/cwd/ 2>&1; kill -9 %2$d 2>&1;"
                         + " for p in $(pgrep Rserve) $(pgrep java); do kill -9 $p 2>/dev/null &&"
                         + " echo KILLED $p; done")
                     .formatted(directory, process)))
         .doesNotContain("secret", "KILLED", "PATH=")
         .contains("Permission denied");
+    // All that it may signal, which is its own.
+    assertThatThrownBy(() -> shellOfR(attacker, "kill -9 -1")).isInstanceOf(REngineException.class);
     assertThat(victim.eval("readLines('file')").asString()).isEqualTo("secret");
     ConditionRow.report(
         "one session reads and ends another one, Rserve and the node-tunnel; in a container",
@@ -181,7 +184,7 @@ class ContainersIT {
     RConnection client = project.connect();
     Container node = nodeOf(client);
     client.voidEval(
-        "system(\"perl -MIO::Socket::INET -e '\\$s = IO::Socket::INET->new(LocalPort => 4711, Listen => 5);"
+        "system(\"perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 4711, Listen => 5);"
             + " sleep 600' >/dev/null 2>&1\", wait = FALSE)");
     await()
         .atMost(ComposeProject.PATIENCE)
