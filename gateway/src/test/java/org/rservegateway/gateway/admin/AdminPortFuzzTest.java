@@ -80,8 +80,8 @@ class AdminPortFuzzTest {
   @FuzzTest
   void anyBytesAreAnsweredOrRefused(FuzzedDataProvider data) {
     BufferBalance buffers = new BufferBalance();
+    acted.clear(); // another input may have guessed the token
     try (LoggedFaults faults = new LoggedFaults()) {
-
       Connections connections = new Connections();
       EmbeddedChannel channel = connect(connections);
       StringBuilder sent = new StringBuilder();
