@@ -14,11 +14,11 @@ import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
-import org.rservegateway.gateway.AcceptPause;
-import org.rservegateway.gateway.EventLoops;
-import org.rservegateway.gateway.PartsEnd;
-import org.rservegateway.gateway.PortTakeover;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.net.AcceptPause;
+import org.rservegateway.gateway.net.EventLoops;
+import org.rservegateway.gateway.net.PartsEnd;
+import org.rservegateway.gateway.net.PortTakeover;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

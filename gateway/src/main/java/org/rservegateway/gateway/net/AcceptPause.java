@@ -1,4 +1,4 @@
-package org.rservegateway.gateway;
+package org.rservegateway.gateway.net;
 
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;

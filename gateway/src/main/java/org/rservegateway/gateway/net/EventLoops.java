@@ -1,4 +1,4 @@
-package org.rservegateway.gateway;
+package org.rservegateway.gateway.net;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;

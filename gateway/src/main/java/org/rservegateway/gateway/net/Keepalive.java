@@ -1,4 +1,4 @@
-package org.rservegateway.gateway;
+package org.rservegateway.gateway.net;
 
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.ChannelOption;

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway;
+package org.rservegateway.gateway.net;
 
 import java.util.ArrayList;
 import java.util.List;

@@ -26,8 +26,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.rservegateway.common.frame.TunnelEnd;
 import org.rservegateway.common.frame.TunnelFrames;
-import org.rservegateway.gateway.EventLoops;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.net.EventLoops;
 import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelProtocol;
 

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.gateway.PortTakeover;
+import org.rservegateway.gateway.net.PortTakeover;
 import org.rservegateway.wire.testing.FreePorts;
 
 /** A gateway that is stopped while clients work, and another one that takes its place. */

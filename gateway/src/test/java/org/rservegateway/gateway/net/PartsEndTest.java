@@ -1,4 +1,4 @@
-package org.rservegateway.gateway;
+package org.rservegateway.gateway.net;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
