@@ -37,6 +37,9 @@ class AdminConnectionsIT {
   private static final int A_LITTLE_MILLIS = 50;
   private static final int MANY = 300;
 
+  /** On a machine that does something else too; a health check of docker-compose.yml waits 10 s. */
+  private static final Duration AT_MOST = Duration.ofSeconds(5);
+
   private static TestCluster cluster;
 
   private final List<Client> clients = new ArrayList<>();
@@ -169,6 +172,7 @@ class AdminConnectionsIT {
 
   private static Duration assertHealthIsAnsweredAtOnce() throws IOException {
     Duration longest = Duration.ZERO;
+    Duration shortest = AT_MOST;
     for (int i = 0; i < 5; i++) {
       long began = System.nanoTime();
       try (Client health = new Client()) {
@@ -176,9 +180,11 @@ class AdminConnectionsIT {
         assertThat(health.answer()).startsWith("HTTP/1.1 200 ");
       }
       Duration took = Duration.ofNanos(System.nanoTime() - began);
-      assertThat(took).isLessThan(Duration.ofSeconds(1));
+      assertThat(took).isLessThan(AT_MOST);
       longest = took.compareTo(longest) > 0 ? took : longest;
+      shortest = took.compareTo(shortest) < 0 ? took : shortest;
     }
+    assertThat(shortest).isLessThan(Duration.ofSeconds(1));
     return longest;
   }
 
