@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.metrics;
+package org.rservegateway.gateway.admin;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.MultiGauge;
@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.net.EventLoops;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionView;

@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Map;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.LiveConfig;
-import org.rservegateway.gateway.metrics.Rates;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.metrics;
+package org.rservegateway.gateway.admin;
 
 import java.util.ArrayDeque;
 import java.util.Deque;

@@ -3,7 +3,6 @@ package org.rservegateway.gateway.admin;
 import java.util.Collection;
 import java.util.Map;
 import java.util.TreeMap;
-import org.rservegateway.gateway.metrics.Rates;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionView;
 

@@ -21,6 +21,9 @@ import java.util.function.LongSupplier;
 import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.auth.LoginQueue.Check;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.users.Credentials;
+import org.rservegateway.gateway.users.Users;
+import org.rservegateway.gateway.users.UsersException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

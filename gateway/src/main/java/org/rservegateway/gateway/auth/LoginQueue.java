@@ -7,6 +7,7 @@ import org.rservegateway.common.FairQueue;
 import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
+import org.rservegateway.gateway.users.Credentials;
 
 /**
  * Logins that slow each other down: those of one address, or of one user there who has logged in

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 

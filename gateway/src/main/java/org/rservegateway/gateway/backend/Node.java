@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.node;
+package org.rservegateway.gateway.backend;
 
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;

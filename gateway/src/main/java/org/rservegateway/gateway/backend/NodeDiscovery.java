@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.node;
+package org.rservegateway.gateway.backend;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
@@ -29,7 +29,6 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.net.EventLoops;
-import org.rservegateway.gateway.tunnel.ProxyTls;
 import org.rservegateway.wire.TunnelProtocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

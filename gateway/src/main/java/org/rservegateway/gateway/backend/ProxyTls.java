@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import io.netty.channel.Channel;
 import io.netty.handler.ssl.SslHandler;

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -12,7 +12,6 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.rservegateway.common.Printable;
-import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelMessage;
 
 /**

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
@@ -28,7 +28,6 @@ import org.rservegateway.common.frame.TunnelEnd;
 import org.rservegateway.common.frame.TunnelFrames;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.net.EventLoops;
-import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelProtocol;
 
 /**

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 /** Hears what a tunnel is good for; the calls come on the tunnel's event loop. */
 public interface TunnelObserver {

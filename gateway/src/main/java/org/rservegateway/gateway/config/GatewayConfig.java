@@ -9,8 +9,8 @@ import java.util.Optional;
 import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.common.tls.TlsFileException.Part;
 import org.rservegateway.common.tls.TlsFiles;
-import org.rservegateway.gateway.auth.Users;
-import org.rservegateway.gateway.auth.UsersException;
+import org.rservegateway.gateway.users.Users;
+import org.rservegateway.gateway.users.UsersException;
 
 /**
  * Every setting of the gateway with its default; {@code docs/configuration.md} says what each

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
@@ -23,15 +23,15 @@ import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.auth.Authenticator;
-import org.rservegateway.gateway.auth.UsersException;
-import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.net.AcceptPause;
 import org.rservegateway.gateway.net.EventLoops;
 import org.rservegateway.gateway.net.PartsEnd;
 import org.rservegateway.gateway.net.PortTakeover;
 import org.rservegateway.gateway.session.SessionContext;
+import org.rservegateway.gateway.users.UsersException;
 import org.rservegateway.wire.TunnelProtocol;
 
 /** The ports that clients connect to, and the connections that came through them. */

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.netty.channel.Channel;
 import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
@@ -8,8 +8,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.gateway.auth.Authenticator;
-import org.rservegateway.gateway.client.Turned.Kind;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.CloseReason;

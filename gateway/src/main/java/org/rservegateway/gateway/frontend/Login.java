@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
@@ -18,12 +18,12 @@ import java.util.regex.Pattern;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
-import org.rservegateway.gateway.auth.Credentials;
-import org.rservegateway.gateway.client.Turned.Kind;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.session.CommandPolicy;
 import org.rservegateway.gateway.session.Farewell;
 import org.rservegateway.gateway.session.ProtocolGuess;
+import org.rservegateway.gateway.users.Credentials;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;

@@ -1,9 +1,9 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.netty.channel.Channel;
 import org.rservegateway.common.PendingConnections;
 import org.rservegateway.common.tls.HandshakeQueue;
-import org.rservegateway.gateway.client.Turned.Kind;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 
 /**

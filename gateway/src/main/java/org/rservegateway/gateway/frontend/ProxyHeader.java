@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -11,7 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.concurrent.TimeUnit;
-import org.rservegateway.gateway.client.Turned.Kind;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 
 /**

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
@@ -21,7 +21,7 @@ import javax.naming.ldap.LdapName;
 import javax.naming.ldap.Rdn;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import org.rservegateway.common.Printable;
-import org.rservegateway.gateway.client.Turned.Kind;
+import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
 
 /**

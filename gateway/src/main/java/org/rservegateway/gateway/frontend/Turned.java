@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;

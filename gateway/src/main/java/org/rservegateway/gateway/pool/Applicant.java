@@ -1,7 +1,7 @@
 package org.rservegateway.gateway.pool;
 
 import java.util.List;
-import org.rservegateway.gateway.tunnel.Lease;
+import org.rservegateway.gateway.backend.Lease;
 import org.rservegateway.wire.QapGreeting;
 
 /** Whoever waits for an R session. The calls may come on any thread. */

@@ -13,11 +13,11 @@ import org.apache.commons.pool2.PooledObject;
 import org.apache.commons.pool2.impl.DefaultPooledObject;
 import org.apache.commons.pool2.impl.GenericKeyedObjectPool;
 import org.apache.commons.pool2.impl.GenericKeyedObjectPoolConfig;
+import org.rservegateway.gateway.backend.Lease;
+import org.rservegateway.gateway.backend.Node;
+import org.rservegateway.gateway.backend.Tunnel;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.net.PartsEnd;
-import org.rservegateway.gateway.node.Node;
-import org.rservegateway.gateway.tunnel.Lease;
-import org.rservegateway.gateway.tunnel.Tunnel;
 
 /**
  * The tunnels of each node, on Commons Pool 2, keyed by node, and never blocking: opening a tunnel

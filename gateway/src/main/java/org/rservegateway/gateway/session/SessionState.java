@@ -1,6 +1,6 @@
 package org.rservegateway.gateway.session;
 
-import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.gateway.backend.Tunnel;
 import org.rservegateway.wire.TunnelMessage;
 
 /**

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.auth;
+package org.rservegateway.gateway.users;
 
 import at.favre.lib.crypto.bcrypt.BCrypt;
 import java.io.IOException;
@@ -147,7 +147,7 @@ public final class Users {
   }
 
   /** Whether they are a user's. It takes long by design: not for an event loop. */
-  boolean verify(Credentials shown) {
+  public boolean verify(Credentials shown) {
     if (!shown.salt().isEmpty() && verifyCrypt(shown.name(), shown.secret(), shown.salt())) {
       return true;
     }
@@ -159,7 +159,7 @@ public final class Users {
   }
 
   /** Whether it is a password that was right before, since this file was read; takes no time. */
-  boolean isProven(Credentials shown) {
+  public boolean isProven(Credentials shown) {
     byte[] before = proven.get(shown.name());
     return before != null
         && shown.mayBePlain()

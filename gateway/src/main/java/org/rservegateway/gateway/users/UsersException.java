@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.auth;
+package org.rservegateway.gateway.users;
 
 import java.io.Serial;
 

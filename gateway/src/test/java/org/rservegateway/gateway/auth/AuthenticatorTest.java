@@ -14,6 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.gateway.users.Credentials;
 
 /** Users beside somebody who guesses, all of one address; time is the test's. */
 class AuthenticatorTest {

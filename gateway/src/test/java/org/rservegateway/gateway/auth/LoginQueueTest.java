@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
 import org.rservegateway.gateway.auth.LoginQueue.Check;
+import org.rservegateway.gateway.users.Credentials;
 
 /** Logins of one address; time passes only when the test says so. */
 class LoginQueueTest {

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -32,7 +32,6 @@ import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.gateway.node.Node;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.wire.QapGreeting;

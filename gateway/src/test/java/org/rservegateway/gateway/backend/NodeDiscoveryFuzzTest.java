@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.node;
+package org.rservegateway.gateway.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

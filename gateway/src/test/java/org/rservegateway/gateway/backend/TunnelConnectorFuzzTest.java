@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -22,7 +22,6 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.gateway.node.Node;
 import org.rservegateway.wire.TunnelMessage;
 import org.rservegateway.wire.testing.BufferBalance;
 import org.rservegateway.wire.testing.LoggedFaults;

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -8,8 +8,8 @@ import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.pool.SessionDispatcher.NodeView;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.TunnelMessage;
 
 /** A tunnel that lives and never comes to its next R session holds nothing for ever. */

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.tunnel;
+package org.rservegateway.gateway.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -13,7 +13,7 @@ import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.wire.TunnelMessage;
 
 /** What a tunnel makes of silence, and of a node that breaks the protocol. */

@@ -13,10 +13,10 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.Lease;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.Lease;
 import org.rservegateway.wire.QapGreeting;
 
 /** Taking a tunnel whose R session waits, and giving it back: each session does that once. */

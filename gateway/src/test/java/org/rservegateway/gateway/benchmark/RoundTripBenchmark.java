@@ -15,8 +15,8 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.session.EmbeddedClient;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 
 /**
  * A command and its answer through a session that has its R: all of the gateway but the sockets.

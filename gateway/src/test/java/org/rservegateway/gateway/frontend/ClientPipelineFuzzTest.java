@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.client;
+package org.rservegateway.gateway.frontend;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -25,10 +25,10 @@ import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.common.tls.TlsFiles;
 import org.rservegateway.gateway.auth.Authenticator;
-import org.rservegateway.gateway.auth.UsersException;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientOrigin;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
+import org.rservegateway.gateway.users.UsersException;
 import org.rservegateway.wire.QapHeader;
 import org.rservegateway.wire.testing.BufferBalance;
 import org.rservegateway.wire.testing.LoggedFaults;

@@ -10,11 +10,11 @@ import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
-import org.rservegateway.gateway.tunnel.Lease;
-import org.rservegateway.gateway.tunnel.RSessionListener;
-import org.rservegateway.gateway.tunnel.Tunnel;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
+import org.rservegateway.gateway.backend.Lease;
+import org.rservegateway.gateway.backend.RSessionListener;
+import org.rservegateway.gateway.backend.Tunnel;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.TunnelMessage;
 

@@ -11,9 +11,9 @@ import java.time.Duration;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.TunnelMessage;
 
 /** What becomes of R when its client is gone: by default it is ended, else it may finish. */

@@ -18,8 +18,8 @@ import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.RSessionListener;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.RSessionListener;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.testing.BufferBalance;
@@ -51,7 +51,7 @@ class ClientSessionFuzzTest {
   private static final Duration LONGER_THAN_ALL_TIMEOUTS = Duration.ofHours(6);
 
   /** It closes a tunnel whose handling threw, and says so only there. */
-  private static final String TUNNEL_LOGGER = "org.rservegateway.gateway.tunnel.TunnelHandler";
+  private static final String TUNNEL_LOGGER = "org.rservegateway.gateway.backend.TunnelHandler";
 
   private static final QapGreeting LOGIN_GREETING =
       QapGreeting.of("Rsrv0103QAP1ARuc\r\n----------\r\n\r\n".getBytes(ISO_8859_1));

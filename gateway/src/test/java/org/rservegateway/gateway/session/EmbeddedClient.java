@@ -7,9 +7,9 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.nio.charset.StandardCharsets;
-import org.rservegateway.gateway.client.ClientHandler;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
+import org.rservegateway.gateway.frontend.ClientHandler;
 import org.rservegateway.wire.QapHeader;
 
 /** A client on an embedded channel, and the packets that it and R send. */

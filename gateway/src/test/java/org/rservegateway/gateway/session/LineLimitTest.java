@@ -16,8 +16,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.common.LogLimit;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 import org.slf4j.LoggerFactory;
 
 /** How many lines of the log strangers can cause. */

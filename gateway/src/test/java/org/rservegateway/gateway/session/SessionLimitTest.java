@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
 
 /** How many clients may be connected at a time, in all and of one address. */
 class SessionLimitTest {

@@ -19,9 +19,9 @@ import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.rservegateway.gateway.backend.EmbeddedCluster;
+import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster;
-import org.rservegateway.gateway.tunnel.EmbeddedCluster.Far;
 import org.rservegateway.wire.QapGreeting;
 import org.rservegateway.wire.TunnelMessage;
 

@@ -1,4 +1,4 @@
-package org.rservegateway.gateway.auth;
+package org.rservegateway.gateway.users;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
