@@ -35,6 +35,7 @@ final class TestConfigs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -66,6 +67,7 @@ final class TestConfigs {
         work,
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -86,6 +88,7 @@ final class TestConfigs {
         Optional.of(work),
         Optional.of(users),
         shared,
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -105,6 +108,7 @@ final class TestConfigs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -152,7 +156,7 @@ final class TestConfigs {
         "r1",
         table,
         users,
-        new SessionDirectories(table, users, work, List.of()),
+        new SessionDirectories(table, users, work, List.of(), KeepRules.OFF, why -> {}),
         new SessionJournal(directory.resolve("state"), bootId),
         health);
   }
