@@ -82,11 +82,12 @@ final class KeptDirectories {
   void offer(LeftDirectory left) {
     if (!isOn()) {
       drop.accept(left, Optional.of(KeptEnd.NODE_STOPS));
-    } else if (candidates.size() >= rules.directories()) {
-      drop.accept(left, Optional.of(KeptEnd.DIRECTORIES));
-    } else {
-      candidates.add(left);
+      return;
     }
+    if (candidates.size() >= rules.directories()) {
+      drop.accept(candidates.remove(), Optional.of(KeptEnd.DIRECTORIES));
+    }
+    candidates.add(left);
   }
 
   /** Whether nothing waits to be sealed. */

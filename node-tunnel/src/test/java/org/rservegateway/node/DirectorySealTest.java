@@ -118,7 +118,7 @@ class DirectorySealTest {
     assertThat(asAnother(reading)).isEqualTo("textdeepran\nfile\ninner\nopen\nroom\nrun\n");
     assertThat(
             asAnother(
-                "(echo x >%s; rm -f %s; : >%s/new; mv %s %s/moved; chmod 777 %s; ln %1$s %3$s/other)"
+                "((echo x >%s); rm -f %s; touch %s/new; mv %s %s/moved; chmod 777 %s; ln %1$s %3$s/other)"
                         .formatted(open, open, room, file, room, directory)
                     + " 2>/dev/null; find %s -name new -o -name moved -o -name other"
                         .formatted(directory)))
@@ -176,7 +176,7 @@ class DirectorySealTest {
                 inner.toString(),
                 file.toString()))
         .isEmpty();
-    String writing = "(echo y >>%s; : >%s/new) 2>/dev/null".formatted(file, inner);
+    String writing = "((echo y >>%s); touch %s/new) 2>/dev/null".formatted(file, inner);
     asAnother(writing);
     assertThat(file).hasContent("xy\n");
     Files.delete(inner.resolve("new"));

@@ -190,9 +190,9 @@ class KeptDirectoriesTest {
       make(process, 1);
       offer(process);
     }
-    assertThat(dropped).containsExactly("conn4 directories", "conn5 directories");
+    assertThat(dropped).containsExactly("conn1 directories", "conn2 directories");
     assertThat(kept.isIdle()).isFalse();
-    assertThat(kept.has(path(1))).as("it waits").isTrue();
+    assertThat(kept.has(path(5))).as("it waits").isTrue();
 
     work();
 

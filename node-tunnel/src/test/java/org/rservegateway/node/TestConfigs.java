@@ -93,6 +93,26 @@ final class TestConfigs {
         NO_TLS);
   }
 
+  /** The same, that keeps what sessions leave. */
+  static NodeTunnelConfig keeping(NodeTunnelConfig config, KeepRules rules) {
+    return new NodeTunnelConfig(
+        config.name(),
+        config.host(),
+        config.port(),
+        config.rserveSocket(),
+        config.token(),
+        config.warmUp(),
+        config.maxTunnels(),
+        config.drain(),
+        config.stateDirectory(),
+        config.rserveWorkDirectory(),
+        config.sessionUsers(),
+        config.sharedDirectories(),
+        rules,
+        config.tokenFile(),
+        config.tls());
+  }
+
   /** That lets sessions go on for so long when it stops. */
   static NodeTunnelConfig draining(Path directory, Path rserveSocket, Duration drain) {
     return new NodeTunnelConfig(
