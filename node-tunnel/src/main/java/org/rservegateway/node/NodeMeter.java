@@ -41,6 +41,21 @@ public enum NodeMeter {
       "Bytes of resident memory of these, pages that they share counted in each"),
   LARGEST_PROCESS_MEMORY(
       "rserve.node.largest.process.memory", Kind.GAUGE, "", "The same of the largest of them"),
+  KEPT_DIRECTORIES(
+      "rserve.node.kept.directories",
+      Kind.GAUGE,
+      "",
+      "Directories of ended sessions that are kept"),
+  KEPT_BYTES(
+      "rserve.node.kept.bytes",
+      Kind.GAUGE,
+      "",
+      "Bytes in them, each file and directory in whole blocks of 4 KiB"),
+  KEPT_REMOVED(
+      "rserve.node.kept.removed",
+      Kind.COUNTER,
+      "reason",
+      "Directories of ended sessions that are kept no longer, or could not be kept"),
   TUNNELS("rserve.node.tunnels", Kind.GAUGE, "", "Tunnels that are open"),
   CONNECTIONS_PENDING(
       "rserve.node.connections.pending",

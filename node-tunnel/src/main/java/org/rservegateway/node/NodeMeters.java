@@ -18,9 +18,10 @@ final class NodeMeters {
       new EnumMap<>(ProcessSignal.class);
   private final Map<ProcessSignal, Counter> descendants = new EnumMap<>(ProcessSignal.class);
   private final Map<Refusals.Kind, Counter> refused = new EnumMap<>(Refusals.Kind.class);
+  private final Map<KeptEnd, Counter> keptEnds = new EnumMap<>(KeptEnd.class);
   private final Timer opening;
   private final Counter openingsFailed;
-  private volatile ProcessReaper.Census census = new ProcessReaper.Census(0, 0, 0);
+  private volatile ProcessReaper.Census census = new ProcessReaper.Census(0, 0, 0, 0, 0);
 
   NodeMeters(NodeHealth health) {
     for (EndReason reason : EndReason.values()) {
@@ -37,6 +38,9 @@ final class NodeMeters {
     for (Refusals.Kind kind : Refusals.Kind.values()) {
       refused.put(kind, NodeMeter.CONNECTIONS_REFUSED.counter(registry, "reason", kind.label()));
     }
+    for (KeptEnd why : KeptEnd.values()) {
+      keptEnds.put(why, NodeMeter.KEPT_REMOVED.counter(registry, "reason", why.label()));
+    }
     opening = NodeMeter.OPENING.timer(registry);
     openingsFailed = NodeMeter.OPENINGS_FAILED.counter(registry);
     NodeMeter.SESSIONS.gauge(registry, health.waiting()::get, "state", "waiting");
@@ -46,6 +50,8 @@ final class NodeMeters {
     NodeMeter.PROCESSES.gauge(registry, () -> census.processes());
     NodeMeter.PROCESSES_MEMORY.gauge(registry, () -> census.residentBytes());
     NodeMeter.LARGEST_PROCESS_MEMORY.gauge(registry, () -> census.largestBytes());
+    NodeMeter.KEPT_DIRECTORIES.gauge(registry, () -> census.keptDirectories());
+    NodeMeter.KEPT_BYTES.gauge(registry, () -> census.keptBytes());
   }
 
   private Counter signalledCounter(ProcessSignal signal, EndReason reason) {
@@ -72,6 +78,11 @@ final class NodeMeters {
 
   void descendantsSignalled(ProcessSignal signal, int count) {
     descendants.get(signal).increment(count);
+  }
+
+  /** The directory of an ended session is kept no longer. */
+  void keptEnded(KeptEnd why) {
+    keptEnds.get(why).increment();
   }
 
   void refused(Refusals.Kind kind) {

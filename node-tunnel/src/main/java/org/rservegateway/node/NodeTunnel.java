@@ -45,7 +45,12 @@ public final class NodeTunnel implements AutoCloseable {
             processes,
             users,
             new SessionDirectories(
-                processes, users, config.rserveWorkDirectory(), config.sharedDirectories()),
+                processes,
+                users,
+                config.rserveWorkDirectory(),
+                config.sharedDirectories(),
+                config.keep(),
+                health.meters()::keptEnded),
             new SessionJournal(config.stateDirectory(), processes.bootId()),
             health);
     // R has the processors; the node-tunnel only passes bytes on.
@@ -109,6 +114,10 @@ public final class NodeTunnel implements AutoCloseable {
     Optional<String> mistake = RserveSocket.mistake(config.rserveSocket());
     if (Files.exists(config.rserveSocket().getParent()) && mistake.isPresent()) {
       throw new IllegalArgumentException("RSERVE_SOCKET: " + mistake.get());
+    }
+    Optional<String> tooMuch = config.rserveWorkDirectory().flatMap(config.keep()::mistake);
+    if (tooMuch.isPresent()) {
+      throw new IllegalArgumentException(tooMuch.get());
     }
   }
 

@@ -8,9 +8,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.rservegateway.common.tls.TlsFiles;
 
 /**
@@ -36,6 +39,9 @@ import org.rservegateway.common.tls.TlsFiles;
  *     they run as Rserve's own user
  * @param sharedDirectories in which sessions of all users may write, and from which an ended one's
  *     files are removed ({@code RSERVE_SHARED_DIRS}, with colons between)
+ * @param keep how long, and how much of it, an ended session's directory stays ({@code
+ *     NODE_TUNNEL_KEEP}, in seconds; 0; {@code NODE_TUNNEL_KEEP_DIRECTORIES}; 100; {@code
+ *     NODE_TUNNEL_KEEP_BYTES}; 64m)
  * @param tokenFile which holds the tokens, one a line ({@code NODE_TUNNEL_TOKEN_FILE}); empty for
  *     none
  * @param tls files of the listener's TLS ({@code NODE_TUNNEL_TLS_CERTIFICATE}, {@code ..._KEY},
@@ -54,6 +60,7 @@ public record NodeTunnelConfig(
     Optional<Path> rserveWorkDirectory,
     Optional<UserRange> sessionUsers,
     List<Path> sharedDirectories,
+    KeepRules keep,
     Optional<Path> tokenFile,
     TlsFiles tls) {
 
@@ -81,6 +88,12 @@ public record NodeTunnelConfig(
                                  that are gone have left there is removed (none)
         RSERVE_SHARED_DIRS       directories in which the users of RSERVE_UIDS may write, with colons between,
                                  such as /tmp:/dev/shm; what an ended session's user has there is removed (none)
+        NODE_TUNNEL_KEEP         seconds that an ended session's own directory stays, in which each later session
+                                 can read; what the session has left elsewhere goes at once (0)
+        NODE_TUNNEL_KEEP_DIRECTORIES
+                                 directories that are kept so at a time; the oldest go first (100)
+        NODE_TUNNEL_KEEP_BYTES   the same for bytes in all of them, such as 64m; at most a quarter of the
+                                 file system (64m)
         RSERVE_WARM_UP           an R expression that each R session evaluates before a client gets it
         TUNNEL_TOKEN             what gateways must bring (none); several with spaces between are all valid
         NODE_TUNNEL_TOKEN_FILE   the same from a file, one a line; it is read again when it changes
@@ -104,6 +117,13 @@ public record NodeTunnelConfig(
   private static final int DEFAULT_MAX_TUNNELS = 1000;
   private static final int MOST_TUNNELS = 100_000;
   private static final int MOST_DRAIN = 86_400;
+  private static final int MOST_KEPT_SECONDS = 86_400;
+  private static final int MOST_KEPT_DIRECTORIES = 10_000;
+
+  /** Of the users, as many are left to sessions as this many times those that kept files hold. */
+  private static final int USERS_FOR_EACH_KEPT = 8;
+
+  private static final Pattern SIZE = Pattern.compile("([1-9][0-9]{0,8})([kmgKMG]?)");
 
   /**
    * Reads the settings.
@@ -136,6 +156,7 @@ public record NodeTunnelConfig(
             path(environment, "RSERVE_WORK_DIR", mistakes),
             users(environment, mistakes),
             paths(environment, "RSERVE_SHARED_DIRS", mistakes),
+            keep(environment, mistakes),
             path(environment, "NODE_TUNNEL_TOKEN_FILE", mistakes),
             new TlsFiles(
                 environment.getOrDefault("NODE_TUNNEL_TLS_CERTIFICATE", ""),
@@ -175,6 +196,41 @@ public record NodeTunnelConfig(
     mistakes.add(
         "%s: \"%s\" must be a whole number from %d to %d".formatted(name, text, least, most));
     return otherwise;
+  }
+
+  private static KeepRules keep(Map<String, String> environment, List<String> mistakes) {
+    return new KeepRules(
+        Duration.ofSeconds(
+            number(environment, "NODE_TUNNEL_KEEP", 0, 0, MOST_KEPT_SECONDS, mistakes)),
+        number(
+            environment,
+            "NODE_TUNNEL_KEEP_DIRECTORIES",
+            KeepRules.DEFAULT_DIRECTORIES,
+            1,
+            MOST_KEPT_DIRECTORIES,
+            mistakes),
+        size(environment, "NODE_TUNNEL_KEEP_BYTES", KeepRules.DEFAULT_BYTES, mistakes));
+  }
+
+  private static long size(
+      Map<String, String> environment, String name, long otherwise, List<String> mistakes) {
+    String text = environment.getOrDefault(name, "");
+    if (text.isEmpty()) {
+      return otherwise;
+    }
+    Matcher form = SIZE.matcher(text);
+    if (!form.matches()) {
+      mistakes.add("%s: \"%s\" must be a size such as 64m".formatted(name, text));
+      return otherwise;
+    }
+    int shift =
+        switch (form.group(2).toLowerCase(Locale.ROOT)) {
+          case "k" -> 10;
+          case "m" -> 20;
+          case "g" -> 30;
+          default -> 0;
+        };
+    return Long.parseLong(form.group(1)) << shift;
   }
 
   private static Optional<Path> path(
@@ -223,6 +279,9 @@ public record NodeTunnelConfig(
           "RSERVE_SOCKET: \"%s\" has %d bytes; a socket's path may have %d"
               .formatted(config.rserveSocket(), bytes, MAX_SOCKET_BYTES));
     }
+    if (config.keep().isOn() && config.rserveWorkDirectory().isEmpty()) {
+      mistakes.add("RSERVE_WORK_DIR: must be given where NODE_TUNNEL_KEEP is");
+    }
     if (config.sessionUsers().isEmpty()) {
       if (!config.sharedDirectories().isEmpty()) {
         mistakes.add("RSERVE_SHARED_DIRS: must be empty where RSERVE_UIDS is");
@@ -232,6 +291,13 @@ public record NodeTunnelConfig(
     UserRange users = config.sessionUsers().get();
     if (config.rserveWorkDirectory().isEmpty()) {
       mistakes.add("RSERVE_WORK_DIR: must be given where RSERVE_UIDS is");
+    }
+    KeepRules keep = config.keep();
+    if (keep.isOn() && users.size() < (long) USERS_FOR_EACH_KEPT * keep.directories()) {
+      mistakes.add(
+          "RSERVE_UIDS: \"%s\" are %d users; %d kept directories (NODE_TUNNEL_KEEP_DIRECTORIES)"
+                  .formatted(users, users.size(), keep.directories())
+              + " need %d times as many".formatted(USERS_FOR_EACH_KEPT));
     }
     if (users.size() < 2L * config.maxTunnels()) {
       mistakes.add(

@@ -2,6 +2,7 @@ package org.rservegateway.node;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -51,6 +52,19 @@ final class ProcessReaper implements AutoCloseable {
   /** While the node-tunnel stops, both are shorter: R leaves by itself within milliseconds. */
   private static final long HURRIED_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /**
+   * Where the next client waits to read what a session has left, users apart: that is readable once
+   * all processes are seen to be gone, and the searches cost more.
+   */
+  private static final long KEPT_SEARCH_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
+  /** What is kept is looked at only while there is something. */
+  private static final long KEPT_LOOK_SECONDS = 1;
+
+  /** Ends of sessions that may have served a client. */
+  private static final Set<EndReason> KEPT_AFTER =
+      EnumSet.of(EndReason.GATEWAY, EndReason.R_CLOSED, EndReason.TUNNEL_LOST);
+
   /** What can't be killed in that time sleeps in the kernel; the next node-tunnel tries again. */
   private static final long GIVE_UP_NANOS = TimeUnit.MINUTES.toNanos(1);
 
@@ -82,6 +96,7 @@ final class ProcessReaper implements AutoCloseable {
   private final SessionDirectories directories;
   private final DescendantSearch search;
   private boolean roundIsPlanned;
+  private boolean keptLookIsPlanned;
   private boolean stops;
 
   /** Whether no session will be noted any more. */
@@ -141,7 +156,8 @@ final class ProcessReaper implements AutoCloseable {
       end(r, Ending.of(EndReason.LEFT_BEHIND), false);
     }
     for (RProcess r : found.ofEarlierBoots()) {
-      finish(r);
+      forget(r);
+      directories.remove(r);
     }
     users.range().ifPresent(this::recoverUsers);
   }
@@ -386,15 +402,32 @@ final class ProcessReaper implements AutoCloseable {
     } else if (closes && ended.isEmpty() && directories.isIdle()) {
       nothingLeft.countDown();
     }
+    if (!keptLookIsPlanned && directories.kept().count() > 0) {
+      keptLookIsPlanned = true;
+      thread.schedule(() -> work(this::lookAtKept), KEPT_LOOK_SECONDS, TimeUnit.SECONDS);
+    }
+  }
+
+  private void lookAtKept() {
+    keptLookIsPlanned = false;
+    directories.kept().expire();
+  }
+
+  /** Whether a session's directory is to be kept, and can be read by nobody else before that. */
+  private boolean isAwaited() {
+    return users.range().isPresent() && directories.kept().isOn();
+  }
+
+  private long graceNanos() {
+    return stops ? HURRIED_NANOS : GRACE_NANOS;
   }
 
   private void round() {
     roundIsPlanned = false;
     long now = System.nanoTime();
+    long leastAge = isAwaited() ? 0 : graceNanos();
     List<EndedSession> due =
-        ended.stream()
-            .filter(session -> session.ageNanos(now) >= (stops ? HURRIED_NANOS : GRACE_NANOS))
-            .toList();
+        ended.stream().filter(session -> session.ageNanos(now) >= leastAge).toList();
     if (!due.isEmpty()) {
       lookAt(due, now);
     }
@@ -404,21 +437,30 @@ final class ProcessReaper implements AutoCloseable {
   private void lookAt(List<EndedSession> due, long now) {
     due.forEach(session -> session.refresh(table));
     List<EndedSession> gone = due.stream().filter(EndedSession::isGone).toList();
-    boolean anySignal = due.stream().anyMatch(session -> session.due(now).isPresent());
-    boolean maySearch = now - searchedAt >= (stops ? HURRIED_NANOS : SEARCH_NANOS);
+    List<EndedSession> overdue =
+        due.stream().filter(session -> session.ageNanos(now) >= graceNanos()).toList();
+    boolean anySignal = overdue.stream().anyMatch(session -> session.due(now).isPresent());
+    boolean maySearch = now - searchedAt >= searchNanos();
     if (maySearch && (anySignal || !gone.isEmpty())) {
       searchedAt = now;
       boolean complete = search.search(due);
       Set<EndedSession> finished = new HashSet<>(gone);
       finished.removeIf(session -> !session.isGone() || !(complete || mayBeUnseen(session)));
-      finished.forEach(session -> finish(session.r()));
+      finished.forEach(this::finish);
       ended.removeAll(finished);
     } else if (anySignal) {
       ProcessTree tree = ProcessTree.of(table);
       due.forEach(session -> session.addDescendants(tree, table));
     }
-    due.forEach(session -> signal(session, now));
+    overdue.forEach(session -> signal(session, now));
     giveUp(now);
+  }
+
+  private long searchNanos() {
+    if (stops) {
+      return HURRIED_NANOS;
+    }
+    return isAwaited() ? KEPT_SEARCH_NANOS : SEARCH_NANOS;
   }
 
   /**
@@ -431,10 +473,18 @@ final class ProcessReaper implements AutoCloseable {
   }
 
   /** Nothing is left of a session but its files; its user is released with these. */
-  private void finish(RProcess r) {
+  private void finish(EndedSession session) {
+    forget(session.r());
+    if (KEPT_AFTER.contains(session.ending().reason())) {
+      directories.keepOrRemove(session.r());
+    } else {
+      directories.remove(session.r());
+    }
+  }
+
+  private void forget(RProcess r) {
     endedIdentities.remove(r.identity());
     journal.delete(r);
-    directories.remove(r);
   }
 
   private void signal(EndedSession session, long now) {
@@ -505,12 +555,15 @@ final class ProcessReaper implements AutoCloseable {
   // ---- what is there now
 
   /**
-   * R processes of sessions that live, those whose session has ended among them.
+   * R processes of sessions that live, those whose session has ended among them, and what is kept
+   * of sessions that have ended.
    *
    * @param residentBytes of all of them
    * @param largestBytes of the largest one
+   * @param keptBytes of all directories that are kept
    */
-  record Census(int processes, long residentBytes, long largestBytes) {}
+  record Census(
+      int processes, long residentBytes, long largestBytes, int keptDirectories, long keptBytes) {}
 
   /** Looks at the R processes; from any thread. */
   CompletableFuture<Census> census() {
@@ -526,7 +579,11 @@ final class ProcessReaper implements AutoCloseable {
             .filter(resident -> resident > 0)
             .toArray();
     return new Census(
-        bytes.length, LongStream.of(bytes).sum(), LongStream.of(bytes).max().orElse(0));
+        bytes.length,
+        LongStream.of(bytes).sum(),
+        LongStream.of(bytes).max().orElse(0),
+        directories.kept().count(),
+        directories.kept().bytes());
   }
 
   // ---- the thread
@@ -594,6 +651,7 @@ final class ProcessReaper implements AutoCloseable {
     run(
         () -> {
           closes = true;
+          directories.kept().close();
           List.copyOf(open.values()).forEach(this::endOpen);
         });
     try {

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
@@ -27,9 +28,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What R sessions leave on the disk: the directory that Rserve made for each, which it never
- * removes, and what a session's user has in {@link SharedDirectories}. When nothing of it is there
- * any more, the user may serve another session. Of the reaper's thread only; a turn of {@link
- * #work} is short, whatever a session has left.
+ * removes, and what a session's user has in {@link SharedDirectories}. Some of it may be kept for a
+ * while ({@link KeptDirectories}). When nothing of it is there any more, the user may serve another
+ * session. Of the reaper's thread only; a turn of {@link #work} is short, whatever a session has
+ * left.
  */
 final class SessionDirectories implements AutoCloseable {
 
@@ -45,18 +47,13 @@ final class SessionDirectories implements AutoCloseable {
   /** Something whose removal is under way. */
   private static final class Pending {
 
+    private final LeftDirectory left;
     private final DirectoryRemoval removal;
-
-    /** Whose id stands in the directory's name, and may come round; 0 if none does. */
-    private final long processId;
-
-    private final OptionalLong user;
     private int turns;
 
-    Pending(Path path, String temporaryDirectory, long processId, OptionalLong user) {
-      this.removal = new DirectoryRemoval(path, temporaryDirectory);
-      this.processId = processId;
-      this.user = user;
+    Pending(LeftDirectory left) {
+      this.left = left;
+      this.removal = new DirectoryRemoval(left.path(), left.temporaryDirectory());
     }
   }
 
@@ -64,6 +61,7 @@ final class SessionDirectories implements AutoCloseable {
   private final SessionUsers users;
   private final Optional<Path> parent;
   private final SharedDirectories shared;
+  private final KeptDirectories kept;
   private final Deque<Pending> pending = new ArrayDeque<>();
 
   /** How many removals are under way of each user whose session has ended. */
@@ -76,9 +74,16 @@ final class SessionDirectories implements AutoCloseable {
    *
    * @param parent in which each session has its own, if it is known
    * @param shared in which all users may write
+   * @param keep how long the directory of an ended session stays
+   * @param keptEnds is told why one does no longer
    */
   SessionDirectories(
-      ProcessTable table, SessionUsers users, Optional<Path> parent, List<Path> shared) {
+      ProcessTable table,
+      SessionUsers users,
+      Optional<Path> parent,
+      List<Path> shared,
+      KeepRules keep,
+      Consumer<KeptEnd> keptEnds) {
     this.table = table;
     this.users = users;
     this.parent = parent;
@@ -86,22 +91,49 @@ final class SessionDirectories implements AutoCloseable {
     List<Path> ofUsers = new ArrayList<>(shared);
     users.range().flatMap(range -> parent).ifPresent(ofUsers::add);
     this.shared = new SharedDirectories(ofUsers, this::removeShared, this::released);
+    this.kept =
+        new KeptDirectories(
+            keep,
+            parent,
+            System::nanoTime,
+            this::isAlive,
+            (left, why) -> {
+              why.ifPresent(keptEnds);
+              pending.add(new Pending(left));
+            });
   }
 
   /** Removes what an R session has left of which no process is left, in later turns. */
   void remove(RProcess gone) {
+    leave(gone, left -> pending.add(new Pending(left)));
+  }
+
+  /** The same, but keeps its own directory for a while, where that is wanted. */
+  void keepOrRemove(RProcess gone) {
+    if (kept.isOn()) {
+      leave(gone, kept::offer);
+    } else {
+      remove(gone);
+    }
+  }
+
+  private void leave(RProcess gone, Consumer<LeftDirectory> own) {
     if (gone.user().isPresent()) {
       long user = gone.user().getAsLong();
       hold(user);
       shared.clear(user);
-      if (gone.workDirectory().isEmpty()) {
-        directoryOf(user).ifPresent(directory -> removeOwn(directory, user));
-      } else {
-        removeOwn(Path.of(gone.workDirectory()), user);
-      }
+      Optional<Path> directory =
+          gone.workDirectory().isEmpty()
+              ? directoryOf(user)
+              : Optional.of(Path.of(gone.workDirectory()));
+      directory.ifPresent(
+          path -> {
+            hold(user);
+            own.accept(LeftDirectory.ofUser(path, user));
+          });
     } else if (!gone.workDirectory().isEmpty()) {
-      pending.add(
-          new Pending(
+      own.accept(
+          new LeftDirectory(
               Path.of(gone.workDirectory()),
               gone.temporaryDirectory(),
               gone.id(),
@@ -109,14 +141,15 @@ final class SessionDirectories implements AutoCloseable {
     }
   }
 
-  private void removeOwn(Path directory, long user) {
+  private void removeOfUser(Path path, long user) {
     hold(user);
-    pending.add(new Pending(directory, "", 0, OptionalLong.of(user)));
+    pending.add(new Pending(LeftDirectory.ofUser(path, user)));
   }
 
   private void removeShared(Path entry, long user) {
-    hold(user);
-    pending.add(new Pending(entry, "", 0, OptionalLong.of(user)));
+    if (!kept.has(entry)) {
+      removeOfUser(entry, user);
+    }
   }
 
   private void hold(long user) {
@@ -151,19 +184,25 @@ final class SessionDirectories implements AutoCloseable {
     return Optional.ofNullable(ofUsers().get(user));
   }
 
-  /** Whether nothing is left to remove. */
+  /** Whether nothing is left to do but to wait until the time of what is kept is over. */
   boolean isIdle() {
-    return pending.isEmpty() && shared.isIdle();
+    return pending.isEmpty() && shared.isIdle() && kept.isIdle();
+  }
+
+  /** What is kept. */
+  KeptDirectories kept() {
+    return kept;
   }
 
   /** A turn: many small directories, or a part of a large one. */
   void work() {
     shared.work(MAX_ENTRIES_A_TURN);
-    if (pending.isEmpty()) {
+    if (pending.isEmpty() && kept.isIdle()) {
       return;
     }
     int entries = MAX_ENTRIES_A_TURN;
     try (OpenDirectories parents = new OpenDirectories()) {
+      kept.work(parents, MAX_ENTRIES_A_TURN);
       while (entries > 0 && !pending.isEmpty()) {
         Pending next = pending.remove();
         entries -= proceed(next, parents, entries);
@@ -172,13 +211,13 @@ final class SessionDirectories implements AutoCloseable {
   }
 
   private int proceed(Pending next, OpenDirectories parents, int most) {
-    if (next.processId != 0 && isAlive(next.processId)) {
+    if (next.left.processId() != 0 && isAlive(next.left.processId())) {
       return 1; // the id has come round, and with it the name of the directory
     }
     switch (next.removal.proceed(parents, most)) {
       case GONE -> {
         failed.remove(next.removal.path());
-        next.user.ifPresent(this::released);
+        next.left.user().ifPresent(this::released);
       }
       case MORE_TO_DO -> {
         if (++next.turns < MAX_TURNS) {
@@ -219,6 +258,7 @@ final class SessionDirectories implements AutoCloseable {
     try (DirectoryStream<Path> directories = Files.newDirectoryStream(parent.get())) {
       for (Path directory : directories) {
         if (!failed.contains(directory)
+            && !kept.has(directory)
             && !inUse.contains(directory.toString())
             && isOlderThan(before(), directory)
             && isLeft(directory)
@@ -248,14 +288,16 @@ final class SessionDirectories implements AutoCloseable {
       if (!users.range().get().contains(user.getAsLong()) || !users.take(user.getAsLong())) {
         return false;
       }
-      removeOwn(directory, user.getAsLong());
+      removeOfUser(directory, user.getAsLong());
       return true;
     }
     if (!ofProcess.matches() || isAlive(Long.parseLong(ofProcess.group(1)))) {
       return false;
     }
     pending.add(
-        new Pending(directory, "", Long.parseLong(ofProcess.group(1)), OptionalLong.empty()));
+        new Pending(
+            new LeftDirectory(
+                directory, "", Long.parseLong(ofProcess.group(1)), OptionalLong.empty())));
     return true;
   }
 

@@ -34,7 +34,8 @@ class NodeMeterTest {
 
   @Test
   void everyMeterIsThereFromTheStart() {
-    String metrics = new NodeHealth().meters().scrape(new ProcessReaper.Census(2, 300, 200));
+    String metrics =
+        new NodeHealth().meters().scrape(new ProcessReaper.Census(2, 300, 200, 4, 16384));
 
     assertThat(NodeMeter.values())
         .allSatisfy(
@@ -45,6 +46,9 @@ class NodeMeterTest {
         .contains("rserve_node_processes 2.0\n")
         .contains("rserve_node_processes_memory 300.0\n")
         .contains("rserve_node_largest_process_memory 200.0\n")
+        .contains("rserve_node_kept_directories 4.0\n")
+        .contains("rserve_node_kept_bytes 16384.0\n")
+        .contains("rserve_node_kept_removed_total{reason=\"disk full\"} 0.0\n")
         .contains(
             "rserve_node_sessions_signalled_total{reason=\"gateway\",signal=\"SIGKILL\"} 0.0");
   }

@@ -37,6 +37,7 @@ class NodeTunnelConfigTest {
                 Optional.empty(),
                 Optional.empty(),
                 List.of(),
+                new KeepRules(Duration.ZERO, 100, 64 << 20),
                 Optional.empty(),
                 new TlsFiles("", "", "")));
   }
@@ -58,6 +59,9 @@ class NodeTunnelConfigTest {
     Map<String, String> users =
         Map.of(
             "RSERVE_UIDS", "1880100000-1880100013",
+            "NODE_TUNNEL_KEEP", "60",
+            "NODE_TUNNEL_KEEP_DIRECTORIES", "1",
+            "NODE_TUNNEL_KEEP_BYTES", "16k",
             "RSERVE_SHARED_DIRS", "/tmp:/var/tmp:/dev/shm/");
     Map<String, String> tls =
         Map.of(
@@ -82,6 +86,7 @@ class NodeTunnelConfigTest {
                 Optional.of(Path.of("/tmp/Rserv")),
                 Optional.of(new UserRange(1880100000, 1880100013)),
                 List.of(Path.of("/tmp"), Path.of("/var/tmp"), Path.of("/dev/shm")),
+                new KeepRules(Duration.ofSeconds(60), 1, 16 << 10),
                 Optional.empty(),
                 new TlsFiles("/etc/node.pem", "/etc/node.key", "/etc/ca.pem")));
   }
@@ -207,6 +212,38 @@ class NodeTunnelConfigTest {
     assertMistake(
         Map.of("RSERVE_SHARED_DIRS", "/tmp"),
         "RSERVE_SHARED_DIRS: must be empty where RSERVE_UIDS is");
+  }
+
+  @Test
+  void whatIsKeptNeedsADirectoryAndUsers() {
+    Map<String, String> kept = Map.of("NODE_TUNNEL_KEEP", "60", "NODE_TUNNEL_MAX_TUNNELS", "10");
+    Map<String, String> work = both(kept, Map.of("RSERVE_WORK_DIR", "/run/r1/files/sessions"));
+
+    assertMistake(kept, "RSERVE_WORK_DIR: must be given where NODE_TUNNEL_KEEP is");
+    assertThat(NodeTunnelConfig.of(work).keep().isOn()).isTrue();
+    assertMistake(
+        both(work, Map.of("RSERVE_UIDS", "1880100000-1880100798")),
+        "RSERVE_UIDS: \"1880100000-1880100798\" are 799 users; 100 kept directories"
+            + " (NODE_TUNNEL_KEEP_DIRECTORIES) need 8 times as many");
+    assertThat(NodeTunnelConfig.of(both(work, Map.of("RSERVE_UIDS", "1880100000-1880100799"))))
+        .matches(config -> config.keep().isOn());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "-1", "64mb", "1.5g", "m", "64 m", "99999999999"})
+  void whatIsNoSizeIsAMistake(String size) {
+    assertMistake(
+        Map.of("NODE_TUNNEL_KEEP_BYTES", size),
+        "NODE_TUNNEL_KEEP_BYTES: \"%s\" must be a size such as 64m".formatted(size));
+  }
+
+  @Test
+  void aSizeSaysItsUnit() {
+    assertThat(
+            List.of("12345", "3k", "5M", "2g").stream()
+                .map(text -> NodeTunnelConfig.of(Map.of("NODE_TUNNEL_KEEP_BYTES", text)).keep())
+                .map(KeepRules::bytes))
+        .containsExactly(12345L, 3L << 10, 5L << 20, 2L << 30);
   }
 
   /** The kernel's bound, in bytes and not in letters. */

@@ -253,7 +253,13 @@ class SharedDirectoriesTest {
     RProcess gone =
         new RProcess(5_000_000, 1, 1, "", own.toString(), "", java.util.OptionalLong.of(USER));
     try (SessionDirectories directories =
-        new SessionDirectories(Processes.TABLE, users, Optional.of(work), List.of(one, two))) {
+        new SessionDirectories(
+            Processes.TABLE,
+            users,
+            Optional.of(work),
+            List.of(one, two),
+            KeepRules.OFF,
+            why -> {})) {
       directories.remove(gone);
 
       int turns = 0;

@@ -35,6 +35,7 @@ final class TestConfigs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -66,6 +67,7 @@ final class TestConfigs {
         work,
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -86,8 +88,29 @@ final class TestConfigs {
         Optional.of(work),
         Optional.of(users),
         shared,
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
+  }
+
+  /** The same, that keeps what sessions leave. */
+  static NodeTunnelConfig keeping(NodeTunnelConfig config, KeepRules rules) {
+    return new NodeTunnelConfig(
+        config.name(),
+        config.host(),
+        config.port(),
+        config.rserveSocket(),
+        config.token(),
+        config.warmUp(),
+        config.maxTunnels(),
+        config.drain(),
+        config.stateDirectory(),
+        config.rserveWorkDirectory(),
+        config.sessionUsers(),
+        config.sharedDirectories(),
+        rules,
+        config.tokenFile(),
+        config.tls());
   }
 
   /** That lets sessions go on for so long when it stops. */
@@ -105,6 +128,7 @@ final class TestConfigs {
         Optional.empty(),
         Optional.empty(),
         List.of(),
+        KeepRules.OFF,
         Optional.empty(),
         NO_TLS);
   }
@@ -152,7 +176,7 @@ final class TestConfigs {
         "r1",
         table,
         users,
-        new SessionDirectories(table, users, work, List.of()),
+        new SessionDirectories(table, users, work, List.of(), KeepRules.OFF, why -> {}),
         new SessionJournal(directory.resolve("state"), bootId),
         health);
   }
