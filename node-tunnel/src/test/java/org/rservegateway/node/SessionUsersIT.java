@@ -242,7 +242,8 @@ class SessionUsersIT {
       victim.ready();
       attacker.ready();
       String work = victim.evalText("getwd()");
-      victim.evalText("{writeLines('a secret', 'file'); Sys.chmod('file', '666', use_umask = FALSE); 'done'}");
+      victim.evalText(
+          "{writeLines('a secret', 'file'); Sys.chmod('file', '666', use_umask = FALSE); 'done'}");
       victim.evalText("{writeLines('a secret', '/tmp/of-the-other'); 'done'}");
       shell(victim, "mkfifo -m 666 fifo; mkdir -m 777 inner; : >inner/x");
 
