@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # what the suites read and set
 # What the suites of npm's packages have in common.
 
 # The package with its tests, and what both depend on, each of it in a version that is named.

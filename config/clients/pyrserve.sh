@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # what the suites read and set
 # The library that both of pyRserve's suites use, in an environment of its own.
 
 PYRSERVE_VERSION=1.0.4

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # what the suites read and set
 # The library that both of REngine's suites use, and what runs tests of JUnit 4.
 
 RENGINE_VERSION=1.8.1
