@@ -2,7 +2,8 @@
 # What the suites of Rserve's clients have in common. Each is a script in suites/ that is called as
 #
 #   SUITE describe        prints its title, its language and the version of what it tests, with tabs between
-#   SUITE fetch           brings what it needs into the cache, once. Ends with 3 where that can't be had, and prints why
+#   SUITE fetch           brings what it needs into the cache, once, with a log beside it. Ends with 3 where that can't be
+#                         had, and prints why
 #   SUITE run HOST PORT   runs the tests against that server. Prints a line for each: pass, fail or skip, a tab, and the
 #                         test's name; and at last "N passed, M failed, K skipped"
 #
@@ -26,7 +27,8 @@ has() { command -v "$1" >/dev/null 2>&1; }
 suite() { # WHAT [HOST PORT]
   local code
   name=$(basename "$0")
-  entry=$CACHE/$name-$version
+  # Another way to download it makes another entry.
+  entry=$CACHE/$name/$version-$(cat "$0" "$CLIENTS_DIR"/*.sh "$CLIENTS_DIR"/programs/RunTests.java | cksum | cut -d ' ' -f 1)
   case ${1-} in
     describe) printf '%s\t%s\t%s\n' "$title" "$language" "$(cat "$entry/version" 2>/dev/null || echo "$version")" ;;
     fetch) fetch ;;
@@ -48,16 +50,16 @@ suite() { # WHAT [HOST PORT]
 fetch() {
   local code
   [[ ! -e $entry/complete ]] || return 0
-  rm -rf "$entry"
+  rm -rf "${CACHE:?}/$name"
   mkdir -p "$entry" || exit
   # What says why goes to where we print, all else into a log.
-  (cd "$entry" && download) 3>&1 </dev/null >"$entry.log" 2>&1
+  (cd "$entry" && download) 3>&1 </dev/null >"$CACHE/$name.log" 2>&1
   code=$?
   if [[ $code == 0 ]]; then
     touch "$entry/complete"
   else
     rm -rf "$entry"
-    [[ $code == "$NOT_TO_BE_HAD" ]] || { echo "its download broke:"; tail -n 15 "$entry.log"; }
+    [[ $code == "$NOT_TO_BE_HAD" ]] || { echo "its download broke:"; tail -n 15 "$CACHE/$name.log"; }
   fi
   return "$code"
 }

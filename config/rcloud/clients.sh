@@ -134,7 +134,7 @@ run_client() { # SUITE
       </dev/null >"$results.output" 2>>"$log" 9>&- &
     suite_pid=$!
     wait "$suite_pid"
-    [[ $? != 124 ]] || client_failed "$1: not through after $SUITE_SECONDS s, $CLIENTS_TARGET"
+    [[ $? != @(124|137) ]] || client_failed "$1: not through after $SUITE_SECONDS s, $CLIENTS_TARGET"
     suite_pid=
   fi
   # What several tests share is told by a number.

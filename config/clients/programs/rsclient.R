@@ -59,7 +59,7 @@ test("RS.collect collects what was not waited for", with.connection(function(c) 
 test("RS.collect collects from the first connection that answers", {
   slow <- RS.connect(host, port)
   fast <- RS.connect(host, port)
-  RS.eval(slow, { Sys.sleep(1); "slow" }, wait = FALSE)
+  RS.eval(slow, { Sys.sleep(2); "slow" }, wait = FALSE)
   RS.eval(fast, "fast", wait = FALSE)
   connections <- list(slow, fast)
   found <- c(RS.collect(connections, timeout = 10, detail = TRUE)$value, RS.collect(connections, timeout = 10, detail = TRUE)$value)
@@ -131,7 +131,7 @@ test("RSshutdown ends the server", {
   RSshutdown(c)
   try(RSclose(c), silent = TRUE)
   ended <- FALSE
-  for (i in 1:20) {
+  for (i in 1:50) {
     again <- suppressWarnings(try(socketConnection(host, port, open = "a+b", blocking = TRUE), silent = TRUE))
     if (inherits(again, "try-error")) { ended <- TRUE; break }
     close(again)
