@@ -41,7 +41,7 @@ find_rserve() {
 
 has_r_package() { [[ -n $(Rscript -e "cat(system.file(package = '$1'))" 2>/dev/null) ]]; }
 
-# The packages for what is missing; "build" and "test" say what else than running is wanted.
+# The packages for what is missing; "build", "test", "clients" and the like say what else than running is wanted.
 missing_packages() {
   local purposes=" $* "
   if [[ $purposes == *" build "* ]]; then
@@ -61,6 +61,18 @@ missing_packages() {
     has nft || [[ -x /usr/sbin/nft ]] || echo nftables
     { has gcc && [[ -e /usr/include/stdlib.h ]]; } || printf '%s\n' gcc libc6-dev
   fi
+  if [[ $purposes == *" clients "* ]]; then
+    has git || echo git
+    has g++ || echo g++
+    [[ -e /usr/include/crypt.h ]] || echo libcrypt-dev
+    has go || echo golang-go
+    has node || echo nodejs
+    has npm || echo npm
+    has python3 && python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    has prove || echo perl
+    has_r_package RSclient || [[ $purposes == *" test "* ]] || echo r-cran-rsclient
+    missing_perl_packages
+  fi
   if [[ $purposes == *" test "* ]]; then
     has_r_package RSclient || echo r-cran-rsclient
     has ip || echo iproute2
@@ -70,6 +82,31 @@ missing_packages() {
     has chromedriver || echo chromium-driver
     [[ -d /usr/share/fonts/truetype ]] || echo fonts-dejavu-core
   fi
+}
+
+# What the clients in Perl, WeBWorK's and the one that it was made from, and their tests use.
+missing_perl_packages() {
+  local module package
+  while read -r module package; do
+    perl -M"$module" -e 1 2>/dev/null || echo "$package"
+  done <<'END'
+Test2::V0 libtest2-suite-perl
+Test::Fatal libtest-fatal-perl
+Test::MockObject::Extends libtest-mockobject-perl
+Class::Accessor libclass-accessor-perl
+Class::Method::Modifiers libclass-method-modifiers-perl
+Class::Tiny::Antlers libclass-tiny-antlers-perl
+DBI libdbi-perl
+GD libgd-perl
+HTML::Parser libhtml-parser-perl
+Locale::Maketext::Lexicon liblocale-maketext-lexicon-perl
+Mojo::File libmojolicious-perl
+namespace::clean libnamespace-clean-perl
+Tie::IxHash libtie-ixhash-perl
+Types::Serialiser libtypes-serialiser-perl
+UUID::Tiny libuuid-tiny-perl
+YAML::XS libyaml-libyaml-perl
+END
 }
 
 has_haproxy() { PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v haproxy >/dev/null; }
