@@ -23,6 +23,12 @@ http_is_ok() { # HOST PORT PATH
   [[ $(bounded 5 http_status_line "$1" "$2" "$3") == HTTP/1.?\ 200* ]]
 }
 
+# How a greeting begins: "Rsrv", or "RsOC" where there are object capabilities.
+greeting() { # HOST PORT
+  exec 3<>"/dev/tcp/$1/$2" || exit
+  head -c 4 <&3
+}
+
 # A client's first minute: greeting, CMD_eval of the DT_STRING "1+1", and the answer, in hexadecimal.
 evaluation() { # HOST PORT
   exec 3<>"/dev/tcp/$1/$2" || exit

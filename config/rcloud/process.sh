@@ -21,11 +21,12 @@ USUAL_UMASK=$(umask)
 # Reads /proc/PID/stat: process_state, process_parent, process_session,
 # process_start. False if there is no such process, or a dead one.
 read_process() {
-  local stat
-  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  # The name, in parentheses, may hold anything.
+  local stat=
+  # The name, in parentheses, may hold anything, the end of a line too.
+  { IFS= read -r -d '' stat <"/proc/$1/stat"; } 2>/dev/null
   # shellcheck disable=SC2086 # split into fields
   set -- ${stat##*) }
+  [[ $# -ge 20 ]] || return 1
   process_state=$1 process_parent=$2 process_session=$4 process_start=${20}
   [[ $process_state != [ZX] ]]
 }
@@ -225,7 +226,10 @@ stop_everything() {
 }
 
 forget_run() {
-  local work
+  local work uids
+  for uids in "$NODES_DIR"/node*/uids; do
+    [[ ! -e $uids ]] || RSERVE_UIDS=$(<"$uids") "$ROOT/config/rserve/network" remove
+  done
   work=$(cat "$STATE_DIR/work" 2>/dev/null)
   if [[ -n $work ]]; then
     unmount_files "$work"/node*
