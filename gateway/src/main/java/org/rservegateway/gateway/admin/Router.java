@@ -61,7 +61,8 @@ final class Router {
   }
 
   private Answer answer(Route route, Request request, Map<String, String> parameters) {
-    if (route.access() == Access.ACT && authority.comesFromAnotherSite(request)) {
+    boolean isRefusedToOtherSites = route.access() == Access.ACT || route.access() == Access.LOCAL;
+    if (isRefusedToOtherSites && authority.comesFromAnotherSite(request)) {
       return Answer.error(HttpResponseStatus.FORBIDDEN, "a page of another site can't do this");
     }
     if (!mayAsk(route.access(), request)) {

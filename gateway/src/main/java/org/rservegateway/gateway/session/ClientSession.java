@@ -246,7 +246,7 @@ public final class ClientSession implements Applicant, RSessionListener {
       exchange.sent(header);
       return Verdict.DROP;
     }
-    if (exchange.needsProbe()) {
+    if (exchange.needsProbe(header)) {
       exchange.probed();
       requests.insertBefore(Exchange.probe());
     }
@@ -257,7 +257,10 @@ public final class ClientSession implements Applicant, RSessionListener {
     }
     // The answer to a question of R's is no command, whatever word it begins with.
     boolean isAnswer = exchange.isAnswer(header);
-    ruling = isAnswer ? null : policy.ruling(header, hasObjectCapabilities()).orElse(null);
+    ruling =
+        isAnswer
+            ? null
+            : policy.ruling(header, hasObjectCapabilities(), origin.greeted()).orElse(null);
     if (ruling != null && isFullOfRefusals()) {
       ruling = null;
       String text = "%d commands that were refused wait for their answer".formatted(MAX_REFUSALS);
@@ -841,12 +844,12 @@ public final class ClientSession implements Applicant, RSessionListener {
     } else {
       dispatcher.withdraw(this);
     }
+    logEnd(before, reason, text); // before the client knows, so that whoever looks then sees it
     if (reason.isToldLater() && !isAsked() && responses.isBetweenPackets()) {
       expire(reason);
     } else {
       disconnect(reason);
     }
-    logEnd(before, reason, text);
   }
 
   private static Bound bound(SessionState state) {

@@ -53,14 +53,18 @@ public final class CommandPolicy {
    * What a command is answered with instead of passing it on; empty if it may pass. A command that
    * Rserve does not know passes: R says so itself.
    *
-   * @param hasObjectCapabilities whether R takes object-capability calls alone, and answers all
-   *     else
+   * @param hasObjectCapabilities whether R takes object-capability calls alone: it answers all else
+   *     with ERR_disabled and ends the session
+   * @param hasLoggedIn whether the client has logged in at the gateway, of which R does not know
    */
-  Optional<Ruling> ruling(QapHeader header, boolean hasObjectCapabilities) {
+  Optional<Ruling> ruling(QapHeader header, boolean hasObjectCapabilities, boolean hasLoggedIn) {
     if (isTooLarge(header)) {
       return Optional.of(Ruling.of(QapError.DATA_OVERFLOW, describeLength(header)));
     }
     QapCommand command = QapCommand.of(header.command()).orElse(null);
+    if (hasObjectCapabilities && command != QapCommand.OBJECT_CAPABILITY_CALL) {
+      return Optional.empty();
+    }
     if (command == null) {
       // A control command without a name can't be allowed by name; Rserve knows none of these.
       return QapCommand.isControl(header.command())
@@ -76,15 +80,21 @@ public final class CommandPolicy {
               new Ruling(
                   "TLS can't begin inside a session; connect to a TLS port instead",
                   CommandPolicy::answerToSwitch));
-      default -> {
-        if (live.get().commands().deny().commands().contains(command)) {
-          yield denial(codeOfDenial(command), command.protocolName());
-        }
-        yield command == QapCommand.SET_BUFFER_SIZE && !hasObjectCapabilities
-            ? Optional.of(new Ruling("", CommandPolicy::answerToSetBufferSize))
-            : Optional.empty();
-      }
+      case LOGIN ->
+          hasLoggedIn
+              ? Optional.of(Ruling.of(QapError.INVALID_COMMAND, "the client has logged in already"))
+              : denialOf(command);
+      case SET_BUFFER_SIZE ->
+          denialOf(command)
+              .or(() -> Optional.of(new Ruling("", CommandPolicy::answerToSetBufferSize)));
+      default -> denialOf(command);
     };
+  }
+
+  private Optional<Ruling> denialOf(QapCommand command) {
+    return live.get().commands().deny().commands().contains(command)
+        ? denial(codeOfDenial(command), command.protocolName())
+        : Optional.empty();
   }
 
   private static Optional<Ruling> denial(QapError error, String name) {

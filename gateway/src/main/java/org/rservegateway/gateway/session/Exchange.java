@@ -15,7 +15,7 @@ import org.rservegateway.wire.QapHeader;
  * then. {@code OOB_SEND} uses up nothing ({@code Rserv.c}).
  *
  * <p>A command that may have no response is known to have had none by what comes behind it: before
- * the client's next packet R is sent a probe ({@link #needsProbe}), an empty packet whose command
+ * the client's next command R is sent a probe ({@link #needsProbe}), an empty packet whose command
  * is 0, which Rserve answers with 0x43 in its turn. The client never sees that response. So each
  * response is known to belong to one command, and nothing is guessed.
  *
@@ -87,10 +87,15 @@ final class Exchange {
     }
   }
 
-  /** Whether R should get a probe before the client's next packet. */
-  boolean needsProbe() {
+  /**
+   * Whether R should get a probe before the client's next packet: not where that looks like an
+   * answer, sent ahead, to a question that R will ask, since R would take the probe for it.
+   */
+  boolean needsProbe(QapHeader next) {
     Special last = specials.peekLast();
     return last != null
+        && !next.isResponse()
+        && !next.isOutOfBand()
         && last.position == sent
         && last.count.mayBeNone()
         && answersOwed == 0

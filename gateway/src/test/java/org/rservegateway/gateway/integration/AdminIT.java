@@ -120,6 +120,9 @@ class AdminIT {
 
       assertThat(answer.statusCode()).isEqualTo(403);
       assertThat(answer.body()).contains("a page of another site can't do this");
+      // Whoever opens it by a link of another site reads no meters either.
+      assertThat(send(cluster.adminRequest("/metrics").headers(header)).statusCode())
+          .isEqualTo(403);
     }
   }
 

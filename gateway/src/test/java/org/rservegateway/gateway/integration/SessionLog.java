@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.rservegateway.gateway.frontend.ClientListener;
 import org.rservegateway.gateway.session.ClientSession;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +31,7 @@ final class SessionLog implements AutoCloseable {
 
   /** What the gateway logs of the connections that it turns away. */
   static SessionLog ofClients() {
-    return new SessionLog("org.rservegateway.gateway.client");
+    return new SessionLog(ClientListener.class.getPackageName());
   }
 
   /** What the gateway logs, all of it. */

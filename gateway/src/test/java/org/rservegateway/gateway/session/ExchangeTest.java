@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.wire.QapCommand;
 import org.rservegateway.wire.QapError;
 import org.rservegateway.wire.QapHeader;
@@ -246,7 +247,7 @@ class ExchangeTest {
 
   /** As a session does it: a probe comes before a packet where one is needed. */
   private boolean sends(QapHeader header) {
-    boolean probes = exchange.needsProbe();
+    boolean probes = exchange.needsProbe(header);
     if (probes) {
       exchange.probed();
     }
@@ -327,11 +328,29 @@ class ExchangeTest {
     assertThat(exchange.isBusy()).isFalse();
   }
 
+  /** Whatever the client's library begins an answer with, that is no command of Rserve's. */
+  @ParameterizedTest
+  @ValueSource(ints = {0x10001, 0x10002, 0x20001, 0x22000, 0x30001, 0x7f010002})
+  void anAnswerSentAheadBehindASerializedCommandIsNoReasonForAProbe(int word) {
+    QapHeader answer = new QapHeader(word, 0, 0);
+    sends(command(QapCommand.SERIALIZED_EVAL));
+
+    assertThat(sends(answer)).as("probes").isFalse();
+    passes(OOB_MSG); // and R has taken it
+    assertThat(exchange.isAnswerOwed()).isFalse();
+    sends(command(QapCommand.EVAL));
+
+    assertThat(passes(OK)).isTrue();
+    assertThat(exchange.isBusy()).isTrue();
+    assertThat(passes(OK)).isTrue();
+    assertThat(exchange.isBusy()).isFalse();
+  }
+
   @Test
   void assigningThatFailsHasTwoResponses() {
     Refusal refusal = refusal("a");
     sends(command(QapCommand.SERIALIZED_ASSIGN));
-    if (exchange.needsProbe()) {
+    if (exchange.needsProbe(command(QapCommand.SHUTDOWN))) {
       exchange.probed();
     }
     exchange.refused(refusal);

@@ -138,12 +138,29 @@ class SessionCommandTest {
     client.assertEnded(0x64, "no command for longer than timeouts.idle, 10m");
   }
 
-  @Test
-  void withObjectCapabilitiesTheSizeOfTheBufferIsRs() {
-    QapHeader header = new QapHeader(SET_BUFFER_SIZE, 8, 0);
+  /** There R refuses all but calls, and ends the session (Rserv.c, SRV_QAP_OC). */
+  @ParameterizedTest
+  @EnumSource
+  void withObjectCapabilitiesAllButCallsIsRsToRefuse(QapCommand command) throws Exception {
+    GatewayConfig config =
+        ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_COMMANDS_DENY", command.protocolName()));
 
-    assertThat(policy().ruling(header, false)).isPresent();
-    assertThat(policy().ruling(header, true)).isEmpty();
+    assertThat(
+            new CommandPolicy(() -> config)
+                .ruling(new QapHeader(command.code(), 8, 0), true, false)
+                .isPresent())
+        .isEqualTo(command == QapCommand.OBJECT_CAPABILITY_CALL);
+  }
+
+  @Test
+  void whoHasLoggedInIsAnsweredAsByRserveWhereHeDoesSoAgain() {
+    QapHeader login = new QapHeader(QapCommand.LOGIN.code(), 8, 7);
+
+    assertThat(policy().ruling(login, false, false)).isEmpty();
+    assertThat(
+            policy().ruling(login, false, true).orElseThrow().answer(login, Unpooled.EMPTY_BUFFER))
+        .extracting(Refusal::response)
+        .isEqualTo(QapError.INVALID_COMMAND.response());
   }
 
   /** All that a client may name, denied: none of it passes, and each has a code of Rserve's. */
@@ -155,7 +172,7 @@ class SessionCommandTest {
 
     Refusal refusal =
         new CommandPolicy(() -> config)
-            .ruling(new QapHeader(command.code(), 0, 7), false)
+            .ruling(new QapHeader(command.code(), 0, 7), false, false)
             .orElseThrow()
             .answer(new QapHeader(command.code(), 0, 7), Unpooled.EMPTY_BUFFER);
 
@@ -366,11 +383,11 @@ class SessionCommandTest {
     GatewayConfig bounded =
         ConfigLoader.load(Optional.empty(), Map.of("RCLOUD_LIMITS_ASSIGN", "300MiB"));
 
-    assertThat(policy().ruling(large, false)).isEmpty();
-    assertThat(new CommandPolicy(() -> bounded).ruling(large, false)).isEmpty();
+    assertThat(policy().ruling(large, false, false)).isEmpty();
+    assertThat(new CommandPolicy(() -> bounded).ruling(large, false, false)).isEmpty();
     assertThat(
             new CommandPolicy(() -> bounded)
-                .ruling(new QapHeader(command, (300L << 20) + 1, 0), false)
+                .ruling(new QapHeader(command, (300L << 20) + 1, 0), false, false)
                 .orElseThrow()
                 .text())
         .isEqualTo("a packet of 314572801 bytes is longer than limits.assign, 314572800 bytes");
@@ -499,7 +516,7 @@ class SessionCommandTest {
     QapHeader header = new QapHeader(command, 0, 0);
     ByteBuf packet =
         policy()
-            .ruling(header, false)
+            .ruling(header, false, false)
             .orElseThrow()
             .answer(header, Unpooled.EMPTY_BUFFER)
             .packet(UnpooledByteBufAllocator.DEFAULT, new MessageIds(new AtomicBoolean()));
