@@ -14,7 +14,7 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import java.io.IOException;
 import org.rservegateway.node.Refusals.Kind;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /**
  * What a connection meets first: health checks and questions for the meters are answered here,

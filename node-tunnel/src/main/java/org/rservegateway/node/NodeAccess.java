@@ -11,12 +11,12 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
-import org.rservegateway.common.Networks;
-import org.rservegateway.common.SmallFile;
-import org.rservegateway.common.tls.HandshakeQueue;
-import org.rservegateway.common.tls.TlsContext;
-import org.rservegateway.common.tls.TlsFileException;
-import org.rservegateway.common.tls.TlsFiles;
+import org.rservegateway.support.Networks;
+import org.rservegateway.support.SmallFile;
+import org.rservegateway.support.tls.HandshakeQueue;
+import org.rservegateway.support.tls.TlsContext;
+import org.rservegateway.support.tls.TlsFileException;
+import org.rservegateway.support.tls.TlsFiles;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

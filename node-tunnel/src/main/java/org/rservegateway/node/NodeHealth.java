@@ -2,7 +2,7 @@ package org.rservegateway.node;
 
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.rservegateway.common.PendingConnections;
+import org.rservegateway.support.PendingConnections;
 
 /** What was seen of this node's Rserve, and what the node does now. Safe for all threads. */
 final class NodeHealth {

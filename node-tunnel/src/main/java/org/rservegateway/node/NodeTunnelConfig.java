@@ -14,7 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.rservegateway.common.tls.TlsFiles;
+import org.rservegateway.support.tls.TlsFiles;
 
 /**
  * The settings of a node-tunnel, all of them from the environment.

@@ -1,6 +1,6 @@
 package org.rservegateway.node;
 
-import org.rservegateway.common.log.LogOutput;
+import org.rservegateway.support.log.LogOutput;
 
 /** The node-tunnel's log. */
 public final class NodeTunnelLog extends LogOutput {

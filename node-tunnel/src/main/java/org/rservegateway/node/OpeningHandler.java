@@ -12,9 +12,9 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * Opens one R session: reads Rserve's greeting, asks R the {@link OpeningQuestion}, lets it

@@ -6,8 +6,8 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.util.ArrayList;
 import java.util.List;
-import org.rservegateway.common.frame.WholeHeaders;
-import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.WholeHeaders;
 
 /**
  * One R process of this node's Rserve, by the connection that it serves. It is open and has been

@@ -17,7 +17,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /**
  * Opens R sessions on this node's Rserve, and on no other: its socket is fixed here. It opens few

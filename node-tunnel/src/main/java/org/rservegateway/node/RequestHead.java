@@ -11,9 +11,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.rservegateway.common.Networks;
-import org.rservegateway.common.PendingConnections;
 import org.rservegateway.node.Refusals.Kind;
+import org.rservegateway.support.Networks;
+import org.rservegateway.support.PendingConnections;
 
 /**
  * Bounds what a connection can hold before its tunnel stands. Until the request's head is there,

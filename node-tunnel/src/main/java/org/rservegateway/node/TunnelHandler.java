@@ -15,8 +15,8 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
 import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -10,10 +10,10 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
 import io.netty.handler.timeout.IdleStateHandler;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import org.rservegateway.common.frame.TunnelEnd;
-import org.rservegateway.common.frame.TunnelFrames;
 import org.rservegateway.node.Refusals.Kind;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelEnd;
+import org.rservegateway.protocol.tunnel.TunnelFrames;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /** What stands between a connection to the node-tunnel's port and the tunnel that it becomes. */
 final class TunnelPipeline {

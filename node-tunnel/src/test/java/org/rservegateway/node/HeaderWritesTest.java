@@ -32,8 +32,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.rservegateway.common.frame.WholeHeaders;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.qap.WholeHeaders;
 
 /**
  * Over a Unix socket of this machine's kernel, whatever its buffer holds: who reads a header with

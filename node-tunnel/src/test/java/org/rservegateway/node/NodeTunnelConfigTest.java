@@ -13,7 +13,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.common.tls.TlsFiles;
+import org.rservegateway.support.tls.TlsFiles;
 
 class NodeTunnelConfigTest {
 

@@ -26,8 +26,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 import org.slf4j.LoggerFactory;
 
 /** Who gets a tunnel and who does not, and which tunnels count as dead. */

@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.wire.testing.BufferBalance;
-import org.rservegateway.wire.testing.LoggedFaults;
+import org.rservegateway.testing.BufferBalance;
+import org.rservegateway.testing.LoggedFaults;
 
 /** Whatever an Rserve says to a new connection, a session opens, or fails in words for people. */
 class OpeningHandlerFuzzTest {

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /**
  * R sessions with users of their own, attacked from within: whatever a session does, it reaches
@@ -242,7 +242,8 @@ class SessionUsersIT {
       victim.ready();
       attacker.ready();
       String work = victim.evalText("getwd()");
-      victim.evalText("{writeLines('a secret', 'file'); Sys.chmod('file', '666', use_umask = FALSE); 'done'}");
+      victim.evalText(
+          "{writeLines('a secret', 'file'); Sys.chmod('file', '666', use_umask = FALSE); 'done'}");
       victim.evalText("{writeLines('a secret', '/tmp/of-the-other'); 'done'}");
       shell(victim, "mkfifo -m 666 fifo; mkdir -m 777 inner; : >inner/x");
 

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.wire.TunnelProtocol;
-import org.rservegateway.wire.testing.ConditionRow;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
+import org.rservegateway.testing.ConditionRow;
 
 /**
  * Who reaches the node-tunnel's port and has no token: the program with the Java options that it is

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import org.rservegateway.common.tls.TlsFiles;
+import org.rservegateway.support.tls.TlsFiles;
 
 /** Settings of node-tunnels that listen on any free port, and what stands for an Rserve's proof. */
 final class TestConfigs {

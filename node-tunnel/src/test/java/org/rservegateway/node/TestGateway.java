@@ -15,8 +15,8 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /** A gateway's end of one tunnel, which says what the test wants. */
 final class TestGateway implements WebSocket.Listener, AutoCloseable {

@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /** A tunnel between a gateway and R processes that the test plays, all on embedded channels. */
 class TunnelHandlerTest {
