@@ -13,7 +13,6 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpVersion;
 import java.io.IOException;
-import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /**
@@ -62,24 +61,24 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
     }
     asked = true;
     if (request.decoderResult().isFailure()) {
-      refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent what is no HTTP");
+      refusals.note(Refusal.NOT_HTTP, ctx.channel(), "sent what is no HTTP");
       answer(ctx, HttpResponseStatus.BAD_REQUEST, "not HTTP");
     } else if (isGet(request, TunnelProtocol.HEALTH_PATH)) {
       answerHealth(ctx);
     } else if (isGet(request, METRICS_PATH)) {
       answerMetrics(ctx);
     } else if (!isGet(request, TunnelProtocol.PATH)) {
-      refusals.note(Kind.NOT_FOUND, ctx.channel(), "asked for what is not here");
+      refusals.note(Refusal.NOT_FOUND, ctx.channel(), "asked for what is not here");
       answer(ctx, HttpResponseStatus.NOT_FOUND, WHAT_IS_HERE);
     } else if (!bringsToken(request)) {
-      refusals.note(Kind.TOKEN, ctx.channel(), "came without the right token");
+      refusals.note(Refusal.TOKEN, ctx.channel(), "came without the right token");
       answer(ctx, HttpResponseStatus.UNAUTHORIZED, "the tunnel's token is missing or wrong");
     } else if (health.isDraining()) {
-      refusals.note(Kind.DRAINING, ctx.channel(), "came while the node stops");
+      refusals.note(Refusal.DRAINING, ctx.channel(), "came while the node stops");
       answer(ctx, HttpResponseStatus.SERVICE_UNAVAILABLE, EndReason.NODE_STOPS.text());
     } else if (health.tunnels().get() >= config.maxTunnels()) {
       refusals.note(
-          Kind.TOO_MANY,
+          Refusal.TOO_MANY,
           ctx.channel(),
           "came while %d tunnels are open (NODE_TUNNEL_MAX_TUNNELS)"
               .formatted(config.maxTunnels()));
@@ -163,7 +162,7 @@ final class HttpEdge extends SimpleChannelInboundHandler<FullHttpRequest> {
   @Override
   public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
     if (!(cause instanceof IOException)) {
-      refusals.note(Kind.PROTOCOL, ctx.channel(), "refused: " + cause.getMessage());
+      refusals.note(Refusal.PROTOCOL, ctx.channel(), "refused: " + cause.getMessage());
     }
     ctx.close();
   }

@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** What a node-tunnel counts and measures, each meter at zero and there from the start. */
-final class NodeMeters {
+final class NodeMeters implements ReaperObserver {
 
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -17,11 +17,11 @@ final class NodeMeters {
   private final Map<ProcessSignal, Map<EndReason, Counter>> signalled =
       new EnumMap<>(ProcessSignal.class);
   private final Map<ProcessSignal, Counter> descendants = new EnumMap<>(ProcessSignal.class);
-  private final Map<Refusals.Kind, Counter> refused = new EnumMap<>(Refusals.Kind.class);
+  private final Map<Refusal, Counter> refused = new EnumMap<>(Refusal.class);
   private final Map<KeptEnd, Counter> keptEnds = new EnumMap<>(KeptEnd.class);
   private final Timer opening;
   private final Counter openingsFailed;
-  private volatile ProcessReaper.Census census = new ProcessReaper.Census(0, 0, 0, 0, 0);
+  private volatile Census census = new Census(0, 0, 0, 0, 0);
 
   NodeMeters(NodeHealth health) {
     for (EndReason reason : EndReason.values()) {
@@ -35,7 +35,7 @@ final class NodeMeters {
       descendants.put(
           signal, NodeMeter.DESCENDANTS_SIGNALLED.counter(registry, "signal", signal.name()));
     }
-    for (Refusals.Kind kind : Refusals.Kind.values()) {
+    for (Refusal kind : Refusal.values()) {
       refused.put(kind, NodeMeter.CONNECTIONS_REFUSED.counter(registry, "reason", kind.label()));
     }
     for (KeptEnd why : KeptEnd.values()) {
@@ -67,16 +67,18 @@ final class NodeMeters {
     openingsFailed.increment();
   }
 
-  void ended(EndReason reason) {
+  @Override
+  public void ended(EndReason reason) {
     ended.get(reason).increment();
   }
 
-  /** R of a session that ended so got this signal. */
-  void signalled(ProcessSignal signal, EndReason reason) {
+  @Override
+  public void signalled(ProcessSignal signal, EndReason reason) {
     signalled.get(signal).get(reason).increment();
   }
 
-  void descendantsSignalled(ProcessSignal signal, int count) {
+  @Override
+  public void descendantsSignalled(ProcessSignal signal, int count) {
     descendants.get(signal).increment(count);
   }
 
@@ -85,12 +87,12 @@ final class NodeMeters {
     keptEnds.get(why).increment();
   }
 
-  void refused(Refusals.Kind kind) {
+  void refused(Refusal kind) {
     refused.get(kind).increment();
   }
 
   /** How many connections were refused for this. */
-  long refusedSoFar(Refusals.Kind kind) {
+  long refusedSoFar(Refusal kind) {
     return (long) refused.get(kind).count();
   }
 
@@ -100,7 +102,7 @@ final class NodeMeters {
   }
 
   /** All of it as Prometheus reads it. */
-  String scrape(ProcessReaper.Census newCensus) {
+  String scrape(Census newCensus) {
     census = newCensus;
     return registry.scrape();
   }

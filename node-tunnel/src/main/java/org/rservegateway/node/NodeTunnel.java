@@ -52,7 +52,7 @@ public final class NodeTunnel implements AutoCloseable {
                 config.keep(),
                 health.meters()::keptEnded),
             new SessionJournal(config.stateDirectory(), processes.bootId()),
-            health);
+            health.meters());
     // R has the processors; the node-tunnel only passes bytes on.
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     eventLoops =

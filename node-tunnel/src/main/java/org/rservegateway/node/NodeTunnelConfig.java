@@ -3,17 +3,12 @@ package org.rservegateway.node;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.rservegateway.support.tls.TlsFiles;
 
 /**
@@ -107,6 +102,9 @@ public record NodeTunnelConfig(
       Exit code: 1 can't listen or read a file, 2 mistakes in the environment or arguments.
       """;
 
+  /** Names the format of the log, which is there before the other settings are read. */
+  static final String LOG_FORMAT = "NODE_TUNNEL_LOG_FORMAT";
+
   private static final int MAX_PORT = 65535;
   private static final int DEFAULT_PORT = 8000;
   private static final Path DEFAULT_SOCKET = Path.of("/run/rserve/socket/rserve");
@@ -123,204 +121,119 @@ public record NodeTunnelConfig(
   /** Of the users, as many are left to sessions as this many times those that kept files hold. */
   private static final int USERS_FOR_EACH_KEPT = 8;
 
-  private static final Pattern SIZE = Pattern.compile("([1-9][0-9]{0,8})([kmgKMG]?)");
-
   /**
    * Reads the settings.
    *
    * @throws IllegalArgumentException which names every mistake, a line each
    */
-  public static NodeTunnelConfig of(Map<String, String> environment) {
-    List<String> mistakes = new ArrayList<>();
-    int port = number(environment, "NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT, mistakes);
+  public static NodeTunnelConfig of(Map<String, String> variables) {
+    Environment environment = new Environment(variables);
+    int port = environment.number("NODE_TUNNEL_PORT", DEFAULT_PORT, 0, MAX_PORT);
     NodeTunnelConfig config =
         new NodeTunnelConfig(
-            environment.getOrDefault("NODE_NAME", hostName()),
-            environment.getOrDefault("NODE_TUNNEL_HOST", "127.0.0.1"),
+            environment.text("NODE_NAME", hostName()),
+            environment.text("NODE_TUNNEL_HOST", "127.0.0.1"),
             port,
-            path(environment, "RSERVE_SOCKET", mistakes).orElse(DEFAULT_SOCKET),
-            environment.getOrDefault("TUNNEL_TOKEN", ""),
-            environment.getOrDefault("RSERVE_WARM_UP", ""),
-            number(
-                environment,
-                "NODE_TUNNEL_MAX_TUNNELS",
-                DEFAULT_MAX_TUNNELS,
-                1,
-                MOST_TUNNELS,
-                mistakes),
-            Duration.ofSeconds(
-                number(environment, "NODE_TUNNEL_DRAIN", 0, 0, MOST_DRAIN, mistakes)),
-            path(environment, "NODE_TUNNEL_STATE_DIR", mistakes)
+            environment.path("RSERVE_SOCKET").orElse(DEFAULT_SOCKET),
+            environment.text("TUNNEL_TOKEN", ""),
+            environment.text("RSERVE_WARM_UP", ""),
+            environment.number("NODE_TUNNEL_MAX_TUNNELS", DEFAULT_MAX_TUNNELS, 1, MOST_TUNNELS),
+            Duration.ofSeconds(environment.number("NODE_TUNNEL_DRAIN", 0, 0, MOST_DRAIN)),
+            environment
+                .path("NODE_TUNNEL_STATE_DIR")
                 .orElseGet(
                     () -> Path.of(System.getProperty("java.io.tmpdir"), "node-tunnel-" + port)),
-            path(environment, "RSERVE_WORK_DIR", mistakes),
-            users(environment, mistakes),
-            paths(environment, "RSERVE_SHARED_DIRS", mistakes),
-            keep(environment, mistakes),
-            path(environment, "NODE_TUNNEL_TOKEN_FILE", mistakes),
+            environment.path("RSERVE_WORK_DIR"),
+            users(environment),
+            environment.paths("RSERVE_SHARED_DIRS"),
+            keep(environment),
+            environment.path("NODE_TUNNEL_TOKEN_FILE"),
             new TlsFiles(
-                environment.getOrDefault("NODE_TUNNEL_TLS_CERTIFICATE", ""),
-                environment.getOrDefault("NODE_TUNNEL_TLS_KEY", ""),
-                environment.getOrDefault("NODE_TUNNEL_TLS_CA", "")));
+                environment.text("NODE_TUNNEL_TLS_CERTIFICATE", ""),
+                environment.text("NODE_TUNNEL_TLS_KEY", ""),
+                environment.text("NODE_TUNNEL_TLS_CA", "")));
     if (config.tokenFile().isPresent() && !config.token().isEmpty()) {
-      mistakes.add("NODE_TUNNEL_TOKEN_FILE: must be empty where TUNNEL_TOKEN is given");
+      environment.mistake("NODE_TUNNEL_TOKEN_FILE: must be empty where TUNNEL_TOKEN is given");
     }
-    checkSessions(config, mistakes);
-    checkTls(config.tls(), mistakes);
-    checkLogFormat(environment, mistakes);
-    if (!mistakes.isEmpty()) {
-      throw new IllegalArgumentException(String.join(System.lineSeparator(), mistakes));
-    }
+    checkSessions(config, environment);
+    checkTls(config.tls(), environment);
+    checkLogFormat(environment);
+    environment.check();
     return config;
   }
 
-  private static int number(
-      Map<String, String> environment,
-      String name,
-      int otherwise,
-      int least,
-      int most,
-      List<String> mistakes) {
-    String text = environment.get(name);
-    if (text == null || text.isEmpty()) {
-      return otherwise;
-    }
-    try {
-      int value = Integer.parseInt(text);
-      if (value >= least && value <= most) {
-        return value;
-      }
-    } catch (NumberFormatException e) {
-      // said below, as one that is out of range
-    }
-    mistakes.add(
-        "%s: \"%s\" must be a whole number from %d to %d".formatted(name, text, least, most));
-    return otherwise;
-  }
-
-  private static KeepRules keep(Map<String, String> environment, List<String> mistakes) {
+  private static KeepRules keep(Environment environment) {
     return new KeepRules(
-        Duration.ofSeconds(
-            number(environment, "NODE_TUNNEL_KEEP", 0, 0, MOST_KEPT_SECONDS, mistakes)),
-        number(
-            environment,
+        Duration.ofSeconds(environment.number("NODE_TUNNEL_KEEP", 0, 0, MOST_KEPT_SECONDS)),
+        environment.number(
             "NODE_TUNNEL_KEEP_DIRECTORIES",
             KeepRules.DEFAULT_DIRECTORIES,
             1,
-            MOST_KEPT_DIRECTORIES,
-            mistakes),
-        size(environment, "NODE_TUNNEL_KEEP_BYTES", KeepRules.DEFAULT_BYTES, mistakes));
+            MOST_KEPT_DIRECTORIES),
+        environment.size("NODE_TUNNEL_KEEP_BYTES", KeepRules.DEFAULT_BYTES));
   }
 
-  private static long size(
-      Map<String, String> environment, String name, long otherwise, List<String> mistakes) {
-    String text = environment.getOrDefault(name, "");
-    if (text.isEmpty()) {
-      return otherwise;
-    }
-    Matcher form = SIZE.matcher(text);
-    if (!form.matches()) {
-      mistakes.add("%s: \"%s\" must be a size such as 64m".formatted(name, text));
-      return otherwise;
-    }
-    int shift =
-        switch (form.group(2).toLowerCase(Locale.ROOT)) {
-          case "k" -> 10;
-          case "m" -> 20;
-          case "g" -> 30;
-          default -> 0;
-        };
-    return Long.parseLong(form.group(1)) << shift;
-  }
-
-  private static Optional<Path> path(
-      Map<String, String> environment, String name, List<String> mistakes) {
-    String text = environment.getOrDefault(name, "");
-    if (text.isEmpty()) {
-      return Optional.empty();
-    }
-    try {
-      Path path = Path.of(text);
-      if (path.isAbsolute() && path.getNameCount() > 0) {
-        return Optional.of(path.normalize());
-      }
-    } catch (InvalidPathException e) {
-      // said below, as one that is not absolute
-    }
-    mistakes.add("%s: \"%s\" must be an absolute path".formatted(name, text));
-    return Optional.empty();
-  }
-
-  private static List<Path> paths(
-      Map<String, String> environment, String name, List<String> mistakes) {
-    List<Path> paths = new ArrayList<>();
-    for (String text : environment.getOrDefault(name, "").split(":", -1)) {
-      path(Map.of(name, text), name, mistakes).ifPresent(paths::add);
-    }
-    return List.copyOf(paths);
-  }
-
-  private static Optional<UserRange> users(Map<String, String> environment, List<String> mistakes) {
-    String text = environment.getOrDefault("RSERVE_UIDS", "");
+  private static Optional<UserRange> users(Environment environment) {
+    String text = environment.text("RSERVE_UIDS", "");
     try {
       return text.isEmpty() ? Optional.empty() : Optional.of(UserRange.parse(text));
     } catch (IllegalArgumentException e) {
-      mistakes.add(
+      environment.mistake(
           "RSERVE_UIDS: \"%s\" must be FIRST-LAST, two ascending numbers from 1 to %d"
               .formatted(text, Integer.MAX_VALUE));
       return Optional.empty();
     }
   }
 
-  private static void checkSessions(NodeTunnelConfig config, List<String> mistakes) {
+  private static void checkSessions(NodeTunnelConfig config, Environment environment) {
     int bytes = config.rserveSocket().toString().getBytes(StandardCharsets.UTF_8).length;
     if (bytes > MAX_SOCKET_BYTES) {
-      mistakes.add(
+      environment.mistake(
           "RSERVE_SOCKET: \"%s\" has %d bytes; a socket's path may have %d"
               .formatted(config.rserveSocket(), bytes, MAX_SOCKET_BYTES));
     }
     if (config.keep().isOn() && config.rserveWorkDirectory().isEmpty()) {
-      mistakes.add("RSERVE_WORK_DIR: must be given where NODE_TUNNEL_KEEP is");
+      environment.mistake("RSERVE_WORK_DIR: must be given where NODE_TUNNEL_KEEP is");
     }
     if (config.sessionUsers().isEmpty()) {
       if (!config.sharedDirectories().isEmpty()) {
-        mistakes.add("RSERVE_SHARED_DIRS: must be empty where RSERVE_UIDS is");
+        environment.mistake("RSERVE_SHARED_DIRS: must be empty where RSERVE_UIDS is");
       }
       return;
     }
     UserRange users = config.sessionUsers().get();
     if (config.rserveWorkDirectory().isEmpty()) {
-      mistakes.add("RSERVE_WORK_DIR: must be given where RSERVE_UIDS is");
+      environment.mistake("RSERVE_WORK_DIR: must be given where RSERVE_UIDS is");
     }
     KeepRules keep = config.keep();
     if (keep.isOn() && users.size() < (long) USERS_FOR_EACH_KEPT * keep.directories()) {
-      mistakes.add(
+      environment.mistake(
           "RSERVE_UIDS: \"%s\" are %d users; %d kept directories (NODE_TUNNEL_KEEP_DIRECTORIES)"
                   .formatted(users, users.size(), keep.directories())
               + " need %d times as many".formatted(USERS_FOR_EACH_KEPT));
     }
     if (users.size() < 2L * config.maxTunnels()) {
-      mistakes.add(
+      environment.mistake(
           "RSERVE_UIDS: \"%s\" are %d users; %d tunnels (NODE_TUNNEL_MAX_TUNNELS) need twice as many"
               .formatted(users, users.size(), config.maxTunnels()));
     }
   }
 
-  private static void checkTls(TlsFiles tls, List<String> mistakes) {
+  private static void checkTls(TlsFiles tls, Environment environment) {
     if (tls.certificate().isEmpty() && !(tls.key() + tls.ca()).isEmpty()) {
-      mistakes.add("NODE_TUNNEL_TLS_CERTIFICATE: must be given where the key or the CA is");
+      environment.mistake("NODE_TUNNEL_TLS_CERTIFICATE: must be given where the key or the CA is");
     }
     if (!tls.certificate().isEmpty() && tls.key().isEmpty()) {
-      mistakes.add("NODE_TUNNEL_TLS_KEY: must name the file with the certificate's private key");
+      environment.mistake(
+          "NODE_TUNNEL_TLS_KEY: must name the file with the certificate's private key");
     }
   }
 
   /** The log has read it already. */
-  private static void checkLogFormat(Map<String, String> environment, List<String> mistakes) {
-    String format = environment.getOrDefault(NodeTunnelLog.FORMAT_VARIABLE, "");
+  private static void checkLogFormat(Environment environment) {
+    String format = environment.text(LOG_FORMAT, "");
     if (!Set.of("", "text", "json").contains(format)) {
-      mistakes.add(
-          "%s: \"%s\" must be text or json".formatted(NodeTunnelLog.FORMAT_VARIABLE, format));
+      environment.mistake("%s: \"%s\" must be text or json".formatted(LOG_FORMAT, format));
     }
   }
 

@@ -207,7 +207,7 @@ final class OpeningHandler extends ByteToMessageDecoder {
       identified(ctx, OpeningQuestion.readSafe(payload));
       return;
     }
-    Optional<OpeningQuestion.Answer> answer = OpeningQuestion.readQuick(payload);
+    Optional<RClaim> answer = OpeningQuestion.readQuick(payload);
     if (answer.isPresent()) {
       identified(ctx, answer.get());
     } else {
@@ -216,17 +216,16 @@ final class OpeningHandler extends ByteToMessageDecoder {
     }
   }
 
-  private void identified(ChannelHandlerContext ctx, OpeningQuestion.Answer answer)
-      throws OpeningException {
-    processId = answer.processId();
+  private void identified(ChannelHandlerContext ctx, RClaim claim) throws OpeningException {
+    processId = claim.processId();
     OptionalLong user = rules.proof().prove(ctx.channel(), processId);
     if (user.isPresent() && !rules.users().take(user.getAsLong(), connectedAt)) {
       replace(ctx);
       return;
     }
-    watch(ctx, rules.reaper().watch(answer, user, mark, connectedAt));
-    boolean ownDirectory = answer.hasDirectoryOfItsOwn(user);
-    if (!ownDirectory && mustHaveDirectory(user, answer.workDirectory())) {
+    watch(ctx, rules.reaper().watch(claim, user, mark, connectedAt));
+    boolean ownDirectory = claim.hasDirectoryOfItsOwn(user);
+    if (!ownDirectory && mustHaveDirectory(user, claim.workDirectory())) {
       // Its client would leave files there for the next one. Another node may have room.
       throw new OpeningException(
           "R has no work directory of its own: Rserve can't make one in "

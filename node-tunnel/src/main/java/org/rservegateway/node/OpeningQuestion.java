@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -24,24 +23,6 @@ import java.util.regex.Pattern;
  * <p>Nothing of that may fail the session, print, or be seen in the client's global environment.
  */
 final class OpeningQuestion {
-
-  /**
-   * What R answers.
-   *
-   * @param workDirectory where it works; empty if it does not know
-   * @param temporaryDirectory the name of its own in there; empty if it is not known
-   */
-  record Answer(long processId, String workDirectory, String temporaryDirectory) {
-
-    /**
-     * Whether Rserve made this directory for this session.
-     *
-     * @param user of the session, if it has one of its own
-     */
-    boolean hasDirectoryOfItsOwn(OptionalLong user) {
-      return RProcess.isDirectoryOf(processId, user, workDirectory);
-    }
-  }
 
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final int MARK_BYTES = 16;
@@ -129,14 +110,14 @@ final class OpeningQuestion {
   }
 
   /** What the answer to the quick question says; empty if that question did not do. */
-  static Optional<Answer> readQuick(ByteBuf payload) {
+  static Optional<RClaim> readQuick(ByteBuf payload) {
     List<String> strings = strings(payload);
     if (strings.size() > 1) {
       return read(strings);
     }
     Matcher path = TEMPORARY_DIRECTORY.matcher(strings.isEmpty() ? "" : strings.get(0));
     return path.matches()
-        ? Optional.of(new Answer(Long.parseLong(path.group(2)), path.group(1), path.group(3)))
+        ? Optional.of(new RClaim(Long.parseLong(path.group(2)), path.group(1), path.group(3)))
         : Optional.empty();
   }
 
@@ -145,17 +126,17 @@ final class OpeningQuestion {
    *
    * @throws OpeningException if that is no answer to the question
    */
-  static Answer readSafe(ByteBuf payload) throws OpeningException {
+  static RClaim readSafe(ByteBuf payload) throws OpeningException {
     return read(strings(payload))
         .orElseThrow(() -> new OpeningException("R did not say its process id"));
   }
 
   /** The process id and the directory. */
-  private static Optional<Answer> read(List<String> strings) {
+  private static Optional<RClaim> read(List<String> strings) {
     try {
       long processId = new BigDecimal(strings.get(0)).longValueExact();
       if (processId > 0) {
-        return Optional.of(new Answer(processId, strings.get(1), ""));
+        return Optional.of(new RClaim(processId, strings.get(1), ""));
       }
     } catch (ArithmeticException | NumberFormatException | IndexOutOfBoundsException e) {
       // empty, as a number that can't be one

@@ -14,34 +14,12 @@ final class Refusals {
 
   private static final Logger log = LoggerFactory.getLogger(Refusals.class);
 
-  /** What was wrong with a connection. */
-  enum Kind {
-    NOT_HTTP("not HTTP"),
-    NOT_FOUND("not found"),
-    TOKEN("token"),
-    DRAINING("draining"),
-    TOO_MANY("too many tunnels"),
-    TOO_MANY_PENDING("too many pending"),
-    PROTOCOL("protocol");
-
-    private final String label;
-
-    Kind(String label) {
-      this.label = label;
-    }
-
-    /** Its name in meters and logs. */
-    String label() {
-      return label;
-    }
-  }
-
   private final NodeMeters meters;
-  private final Map<Kind, LogLimit> limits = new EnumMap<>(Kind.class);
+  private final Map<Refusal, LogLimit> limits = new EnumMap<>(Refusal.class);
 
   Refusals(NodeMeters meters) {
     this.meters = meters;
-    for (Kind kind : Kind.values()) {
+    for (Refusal kind : Refusal.values()) {
       limits.put(
           kind,
           new LogLimit(
@@ -60,7 +38,7 @@ final class Refusals {
    *
    * @param text for people, of whom {@code connection} is
    */
-  void note(Kind kind, Channel connection, String text) {
+  void note(Refusal kind, Channel connection, String text) {
     meters.refused(kind);
     Level level =
         switch (kind) {

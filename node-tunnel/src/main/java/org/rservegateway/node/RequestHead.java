@@ -11,7 +11,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.support.Networks;
 import org.rservegateway.support.PendingConnections;
 
@@ -74,7 +73,7 @@ final class RequestHead extends ChannelInboundHandlerAdapter {
             Networks.of(connection.remoteAddress()),
             () -> {
               refusals.note(
-                  Kind.TOO_MANY_PENDING,
+                  Refusal.TOO_MANY_PENDING,
                   connection,
                   "gave way to a newer one: it was the oldest without a request");
               connection.close();
@@ -98,7 +97,7 @@ final class RequestHead extends ChannelInboundHandlerAdapter {
   }
 
   private void timeIsOver(ChannelHandlerContext ctx) {
-    refusals.note(Kind.NOT_HTTP, ctx.channel(), "sent no request in time");
+    refusals.note(Refusal.NOT_HTTP, ctx.channel(), "sent no request in time");
     ctx.close();
   }
 
@@ -157,7 +156,7 @@ final class RequestHead extends ChannelInboundHandlerAdapter {
     }
     refused = true;
     refusals.note(
-        Kind.NOT_HTTP,
+        Refusal.NOT_HTTP,
         ctx.channel(),
         "sent a request of more than %d bytes or %d lines".formatted(MAX_BYTES, MAX_LINES));
     if (opened) {
@@ -192,7 +191,7 @@ final class RequestHead extends ChannelInboundHandlerAdapter {
       return;
     }
     if (!(cause instanceof IOException)) {
-      refusals.note(Kind.PROTOCOL, ctx.channel(), "refused: " + cause.getMessage());
+      refusals.note(Refusal.PROTOCOL, ctx.channel(), "refused: " + cause.getMessage());
     }
     ctx.close();
   }

@@ -111,7 +111,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
   }
 
   private void refuse(ChannelHandlerContext ctx, String reason) {
-    refusals.note(Refusals.Kind.PROTOCOL, ctx.channel(), "tunnel refused: " + reason);
+    refusals.note(Refusal.PROTOCOL, ctx.channel(), "tunnel refused: " + reason);
     tunnel.close(WebSocketCloseStatus.PROTOCOL_ERROR, "");
   }
 
@@ -132,7 +132,7 @@ final class TunnelHandler extends ChannelInboundHandlerAdapter {
       return;
     }
     if (!(cause instanceof IOException)) {
-      refusals.note(Refusals.Kind.PROTOCOL, ctx.channel(), "tunnel refused: " + cause.getMessage());
+      refusals.note(Refusal.PROTOCOL, ctx.channel(), "tunnel refused: " + cause.getMessage());
     }
     log.debug("tunnel of {}", ctx.channel().remoteAddress(), cause);
     ctx.close();

@@ -10,7 +10,6 @@ import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolHandler;
 import io.netty.handler.timeout.IdleStateHandler;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import org.rservegateway.node.Refusals.Kind;
 import org.rservegateway.protocol.tunnel.TunnelEnd;
 import org.rservegateway.protocol.tunnel.TunnelFrames;
 import org.rservegateway.protocol.tunnel.TunnelProtocol;
@@ -53,7 +52,7 @@ final class TunnelPipeline {
 
   /** Closes a connection for which there are not descriptors enough. */
   void refuse(Channel connection) {
-    refusals.note(Kind.TOO_MANY, connection, "came when no file descriptors were left for it");
+    refusals.note(Refusal.TOO_MANY, connection, "came when no file descriptors were left for it");
     connection.close();
   }
 

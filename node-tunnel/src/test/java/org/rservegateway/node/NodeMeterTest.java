@@ -34,8 +34,7 @@ class NodeMeterTest {
 
   @Test
   void everyMeterIsThereFromTheStart() {
-    String metrics =
-        new NodeHealth().meters().scrape(new ProcessReaper.Census(2, 300, 200, 4, 16384));
+    String metrics = new NodeHealth().meters().scrape(new Census(2, 300, 200, 4, 16384));
 
     assertThat(NodeMeter.values())
         .allSatisfy(

@@ -61,12 +61,12 @@ class ProcessReaperIT {
   @BeforeEach
   void listen() {
     log.start();
-    ((Logger) LoggerFactory.getLogger(ProcessReaper.class)).addAppender(log);
+    ((Logger) LoggerFactory.getLogger(EndedSessions.class)).addAppender(log);
   }
 
   @AfterEach
   void listenNoMore() {
-    ((Logger) LoggerFactory.getLogger(ProcessReaper.class)).detachAppender(log);
+    ((Logger) LoggerFactory.getLogger(EndedSessions.class)).detachAppender(log);
   }
 
   // ---- R itself

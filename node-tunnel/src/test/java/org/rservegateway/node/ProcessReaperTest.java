@@ -104,7 +104,7 @@ class ProcessReaperTest {
     try (ProcessReaper reaper = recover()) {
       WatchedSession session =
           reaper.watch(
-              new OpeningQuestion.Answer(stat.id(), "", ""),
+              new RClaim(stat.id(), "", ""),
               OptionalLong.empty(),
               "mark",
               System.nanoTime() - HOUR);
@@ -125,9 +125,9 @@ class ProcessReaperTest {
   @Test
   void aSessionThatEndsAsSoonAsItIsOpenIsEnded() throws Exception {
     try (ProcessReaper reaper = recover()) {
-      OpeningQuestion.Answer answer = new OpeningQuestion.Answer(stat.id(), "", "");
+      RClaim claim = new RClaim(stat.id(), "", "");
 
-      reaper.watch(answer, OptionalLong.empty(), "mark", System.nanoTime() - HOUR).ended();
+      reaper.watch(claim, OptionalLong.empty(), "mark", System.nanoTime() - HOUR).ended();
 
       await().atMost(Processes.REAPED_WITHIN).until(() -> !process.isAlive());
     }

@@ -124,7 +124,7 @@ class RequestHeadTest {
     answer.release();
     assertThat(channel.isOpen()).isFalse();
     assertThat(opened).isZero();
-    assertThat(health.meters().refusedSoFar(Refusals.Kind.NOT_HTTP)).isOne();
+    assertThat(health.meters().refusedSoFar(Refusal.NOT_HTTP)).isOne();
   }
 
   @Test
@@ -198,7 +198,7 @@ class RequestHeadTest {
     for (int i = 0; i < channels.size(); i++) {
       assertThat(channels.get(i).isOpen()).as("connection " + i).isEqualTo(i >= 5);
     }
-    assertThat(health.meters().refusedSoFar(Refusals.Kind.TOO_MANY_PENDING)).isEqualTo(5);
+    assertThat(health.meters().refusedSoFar(Refusal.TOO_MANY_PENDING)).isEqualTo(5);
     assertThat(health.pending().count()).isEqualTo(NodeHealth.MAX_PENDING_PER_ADDRESS);
   }
 }

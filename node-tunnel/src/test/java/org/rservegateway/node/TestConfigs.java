@@ -178,7 +178,7 @@ final class TestConfigs {
         users,
         new SessionDirectories(table, users, work, List.of(), KeepRules.OFF, why -> {}),
         new SessionJournal(directory.resolve("state"), bootId),
-        health);
+        health.meters());
   }
 
   /** Where R is believed whatever process id it says, and no session has a user of its own. */
