@@ -1,5 +1,6 @@
 package org.rservegateway.node;
 
+import org.rservegateway.node.config.NodeTunnelConfig;
 import org.rservegateway.support.log.LogOutput;
 
 /** The node-tunnel's log. */
