@@ -19,6 +19,7 @@ public final class Refusals {
   private final NodeMeters meters;
   private final Map<Refusal, LogLimit> limits = new EnumMap<>(Refusal.class);
 
+  /** Refusals of one node. */
   public Refusals(NodeMeters meters) {
     this.meters = meters;
     for (Refusal kind : Refusal.values()) {

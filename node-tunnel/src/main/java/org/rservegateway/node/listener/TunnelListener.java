@@ -96,6 +96,7 @@ public final class TunnelListener {
     channel = bound.channel();
   }
 
+  /** Where it listens. */
   public InetSocketAddress address() {
     return (InetSocketAddress) channel.localAddress();
   }

@@ -17,6 +17,7 @@ public final class MetricsPage {
   private CompletableFuture<String> page;
   private long askedAt;
 
+  /** The page of one node; the reaper looks at the processes for it. */
   public MetricsPage(NodeMeters meters, ProcessReaper reaper) {
     this.meters = meters;
     this.reaper = reaper;

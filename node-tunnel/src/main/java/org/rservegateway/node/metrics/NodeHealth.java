@@ -15,6 +15,7 @@ public final class NodeHealth {
    */
   public static final int MAX_PENDING = 128;
 
+  /** The same of one address. */
   public static final int MAX_PENDING_PER_ADDRESS = 96;
 
   private record Seen(boolean answered, String failure, long atNanos) {}

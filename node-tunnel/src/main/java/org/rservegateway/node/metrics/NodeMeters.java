@@ -92,6 +92,7 @@ public final class NodeMeters implements ReaperObserver {
     keptEnds.get(why).increment();
   }
 
+  /** A connection was refused, for this reason. */
   public void refused(Refusal kind) {
     refused.get(kind).increment();
   }

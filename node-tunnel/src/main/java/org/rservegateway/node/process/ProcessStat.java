@@ -45,10 +45,12 @@ public record ProcessStat(
     return state == 'X' || (state == 'Z' && threads <= 1);
   }
 
+  /** What names it. */
   public ProcessIdentity identity() {
     return new ProcessIdentity(id, startTicks);
   }
 
+  /** Whether both were seen of one process. */
   public boolean isSameProcessAs(ProcessStat other) {
     return id == other.id && startTicks == other.startTicks;
   }

@@ -84,6 +84,7 @@ public record RProcess(
         && Path.of(directory).normalize().toString().equals(directory);
   }
 
+  /** What names it. */
   public ProcessIdentity identity() {
     return new ProcessIdentity(id, startTicks);
   }

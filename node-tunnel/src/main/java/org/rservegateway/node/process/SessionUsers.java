@@ -28,6 +28,7 @@ public final class SessionUsers {
     this.range = range;
   }
 
+  /** The users there are; empty if all R sessions run as Rserve's own user. */
   public Optional<UserRange> range() {
     return range;
   }
@@ -63,6 +64,7 @@ public final class SessionUsers {
         });
   }
 
+  /** Whether a session has this user. */
   public boolean isTaken(long user) {
     return taken.contains(user);
   }

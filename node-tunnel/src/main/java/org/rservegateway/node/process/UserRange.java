@@ -34,6 +34,7 @@ public record UserRange(long first, long last) {
     return new UserRange(Long.parseLong(form.group(1)), Long.parseLong(form.group(2)));
   }
 
+  /** Whether this user is one of them. */
   public boolean contains(long user) {
     return user >= first && user <= last;
   }

@@ -7,6 +7,7 @@ package org.rservegateway.node.reaper;
  */
 public record Ending(EndReason reason, String text) {
 
+  /** With nothing else that is known. */
   public static Ending of(EndReason reason) {
     return new Ending(reason, reason.text());
   }

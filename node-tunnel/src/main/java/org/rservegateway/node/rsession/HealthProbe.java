@@ -19,6 +19,7 @@ public final class HealthProbe {
   private final RSessionOpener opener;
   private final List<Promise<Void>> waiting = new ArrayList<>();
 
+  /** A probe of the Rserve that {@code opener} opens sessions on. */
   public HealthProbe(RSessionOpener opener) {
     this.opener = opener;
   }

@@ -5,6 +5,7 @@ public final class OpeningException extends Exception {
 
   private static final long serialVersionUID = 1L;
 
+  /** For this reason. */
   public OpeningException(String message) {
     super(message, null, false, false);
   }

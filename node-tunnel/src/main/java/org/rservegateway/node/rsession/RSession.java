@@ -69,10 +69,12 @@ public final class RSession {
     return listener != null;
   }
 
+  /** What Rserve said first. */
   public QapGreeting greeting() {
     return greeting;
   }
 
+  /** The R process; 0 where it is unknown. */
   public long processId() {
     return processId;
   }
@@ -82,10 +84,12 @@ public final class RSession {
     return reached;
   }
 
+  /** Whether the connection to R is open. */
   public boolean isOpen() {
     return channel.isActive();
   }
 
+  /** Whether R takes bytes now. */
   public boolean isWritable() {
     return channel.isWritable();
   }
@@ -125,6 +129,7 @@ public final class RSession {
     flush();
   }
 
+  /** Sends what was written. */
   public void flush() {
     channel.flush();
   }

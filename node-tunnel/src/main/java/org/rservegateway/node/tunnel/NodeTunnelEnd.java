@@ -53,6 +53,7 @@ public final class NodeTunnelEnd implements RSession.Listener {
   private State state = new Closed();
   private boolean draining;
 
+  /** The end of the tunnel that {@code channel} will be. */
   public NodeTunnelEnd(Channel channel, String nodeName, RSessionOpener opener, NodeHealth health) {
     this.channel = channel;
     this.nodeName = nodeName;

@@ -37,6 +37,7 @@ public final class TunnelHandler extends ChannelInboundHandlerAdapter {
 
   private static final Logger log = LoggerFactory.getLogger(TunnelHandler.class);
 
+  /** After so many in a row the gateway counts as gone. */
   public static final int SILENT_INTERVALS_ALLOWED = 3;
 
   private final NodeTunnelEnd tunnel;
@@ -45,6 +46,7 @@ public final class TunnelHandler extends ChannelInboundHandlerAdapter {
   private int silentIntervals;
   private boolean open;
 
+  /** The handler of one connection. */
   public TunnelHandler(NodeTunnelEnd tunnel, NodeHealth health, Refusals refusals) {
     this.tunnel = tunnel;
     this.health = health;

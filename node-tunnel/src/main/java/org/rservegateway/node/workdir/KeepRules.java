@@ -15,7 +15,10 @@ import java.util.Optional;
  */
 public record KeepRules(Duration time, int directories, long bytes) {
 
+  /** Where no other number is set. */
   public static final int DEFAULT_DIRECTORIES = 100;
+
+  /** The same of all of them together. */
   public static final long DEFAULT_BYTES = 64L << 20;
 
   /** Nothing is kept. */
@@ -25,6 +28,7 @@ public record KeepRules(Duration time, int directories, long bytes) {
   /** Of the file system, three quarters at least are left to sessions that run. */
   private static final int SHARE = 4;
 
+  /** Whether anything is kept. */
   public boolean isOn() {
     return !time.isZero();
   }

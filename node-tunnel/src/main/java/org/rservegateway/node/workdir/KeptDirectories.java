@@ -102,10 +102,12 @@ public final class KeptDirectories {
             && candidates.stream().anyMatch(left -> place(left).equals(entry)));
   }
 
+  /** How many are kept now. */
   public int count() {
     return kept.size();
   }
 
+  /** Bytes of all that are kept. */
   public long bytes() {
     return bytes;
   }

@@ -110,18 +110,22 @@ public final class NodeTunnelProcess implements AutoCloseable {
     }
   }
 
+  /** The process. */
   public long pid() {
     return process.pid();
   }
 
+  /** Whether the process runs. */
   public boolean isAlive() {
     return process.isAlive();
   }
 
+  /** Where it listens. */
   public InetSocketAddress address() {
     return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
   }
 
+  /** Where it notes its sessions. */
   public Path stateDirectory() {
     return stateDirectory;
   }

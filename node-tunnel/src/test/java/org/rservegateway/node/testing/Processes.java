@@ -12,6 +12,7 @@ public final class Processes {
   /** Three seconds are promised; the rest is for a machine that is busy with other tests. */
   public static final Duration REAPED_WITHIN = Duration.ofSeconds(8);
 
+  /** This machine's. */
   public static final ProcessTable TABLE = new ProcessTable(Path.of("/proc"));
 
   private Processes() {}
@@ -21,6 +22,7 @@ public final class Processes {
     return TABLE.find(id).filter(process -> !process.isDead()).isPresent();
   }
 
+  /** Waits until a process is gone. */
   public static void awaitGone(long id) {
     await("process " + id + " is gone").atMost(REAPED_WITHIN).until(() -> !lives(id));
   }

@@ -65,6 +65,7 @@ public final class RserveBytes {
     return packet(0x7f010002, new byte[0]);
   }
 
+  /** A header, and this payload. */
   public static byte[] packet(int command, byte[] payload) {
     ByteBuf packet = Unpooled.buffer();
     new QapHeader(command, payload.length, 0).writeTo(packet);

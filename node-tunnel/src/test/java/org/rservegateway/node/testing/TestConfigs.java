@@ -61,6 +61,7 @@ public final class TestConfigs {
     }
   }
 
+  /** The same without a token or a warm-up expression. */
   public static NodeTunnelConfig of(Path directory, Path rserveSocket) {
     return of(directory, rserveSocket, "", "", 100);
   }

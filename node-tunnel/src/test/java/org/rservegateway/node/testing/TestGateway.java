@@ -37,6 +37,7 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
   private int packetBytes = -1;
   private volatile boolean reading = true;
 
+  /** Connects without a token. */
   public TestGateway(InetSocketAddress node) {
     this(node, TunnelProtocol.PATH, TunnelProtocol.SUBPROTOCOL, "");
   }
@@ -63,14 +64,17 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
 
   // ---- what it says
 
+  /** Tells the node to end a session. */
   public void end(long session) {
     sendText(new TunnelMessage.End(session, "test").encode());
   }
 
+  /** Sends a text frame. */
   public void sendText(String message) {
     webSocket.sendText(message, true).orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
   }
 
+  /** Sends a binary frame. */
   public void sendBytes(ByteBuffer message) {
     // The JDK masks a little-endian buffer wrongly; a slice is big-endian.
     webSocket
@@ -88,10 +92,12 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
         .join();
   }
 
+  /** Has R evaluate an expression. */
   public void sendEval(String expression) {
     sendCommand(EVAL, expression);
   }
 
+  /** Sends a command of QAP1 with a string. */
   public void sendCommand(int command, String argument) {
     byte[] source = argument.getBytes(StandardCharsets.UTF_8);
     int length = source.length + 1;
@@ -113,10 +119,12 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
     return message;
   }
 
+  /** Waits for the message that an R session is ready. */
   public TunnelMessage.Ready ready() throws InterruptedException {
     return (TunnelMessage.Ready) message();
   }
 
+  /** Whether a message has come that was not read. */
   public boolean hasMessage() {
     return !messages.isEmpty();
   }
@@ -165,6 +173,7 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
     return text.substring(0, text.indexOf('\0'));
   }
 
+  /** How many bytes have come. */
   public int bytesHeard() {
     synchronized (bytes) {
       return bytes.size();
@@ -176,6 +185,7 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
     reading = false;
   }
 
+  /** Reads again. */
   public void read() {
     reading = true;
     webSocket.request(1);
@@ -186,6 +196,7 @@ public final class TestGateway implements WebSocket.Listener, AutoCloseable {
     return closed.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
   }
 
+  /** Whether the tunnel is closed. */
   public boolean isClosed() {
     return closed.isDone();
   }

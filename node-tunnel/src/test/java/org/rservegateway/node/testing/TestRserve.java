@@ -135,10 +135,12 @@ public final class TestRserve implements AutoCloseable {
     return files(directory);
   }
 
+  /** The process that listens. */
   public long processId() {
     return process.pid();
   }
 
+  /** Whether that process runs. */
   public boolean isAlive() {
     return process.isAlive();
   }
