@@ -28,7 +28,8 @@ import org.slf4j.LoggerFactory;
  */
 final class EndedSessions {
 
-  private static final Logger log = LoggerFactory.getLogger(EndedSessions.class);
+  /** In the log all of this is the reaper's. */
+  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
 
   private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
   private static final long SEARCH_NANOS = TimeUnit.SECONDS.toNanos(1);

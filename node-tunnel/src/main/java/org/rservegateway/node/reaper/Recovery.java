@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
  */
 final class Recovery {
 
-  private static final Logger log = LoggerFactory.getLogger(Recovery.class);
+  /** In the log all of this is the reaper's. */
+  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
 
   private static final int MAX_LOOKS = 10;
 
