@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import org.rosuda.REngine.Rserve.RConnection;
 import org.rosuda.REngine.Rserve.RserveException;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 import org.testcontainers.DockerClientFactory;
 
 /** The project's own docker-compose.yml, started as an administrator does; it ends with this. */

@@ -18,7 +18,7 @@ import org.rosuda.REngine.REXPMismatchException;
 import org.rosuda.REngine.REngineException;
 import org.rosuda.REngine.Rserve.RConnection;
 import org.rosuda.REngine.Rserve.RserveException;
-import org.rservegateway.wire.testing.ConditionRow;
+import org.rservegateway.testing.ConditionRow;
 
 /** The cluster of docker-compose.yml, with clients outside of it. */
 class ContainersIT {

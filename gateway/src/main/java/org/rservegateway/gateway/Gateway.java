@@ -20,7 +20,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
-import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.admin.AdminServer;
 import org.rservegateway.gateway.admin.GatewayMeters;
 import org.rservegateway.gateway.admin.GatewayView;
@@ -43,6 +42,7 @@ import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.gateway.session.SessionHistory;
 import org.rservegateway.gateway.session.SessionView;
+import org.rservegateway.support.tls.TlsFileException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -15,6 +15,21 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.rservegateway.node.config.NodeTunnelConfig;
+import org.rservegateway.node.edge.NodeAccess;
+import org.rservegateway.node.listener.TunnelListener;
+import org.rservegateway.node.metrics.MetricsPage;
+import org.rservegateway.node.metrics.NodeHealth;
+import org.rservegateway.node.process.ProcessTable;
+import org.rservegateway.node.process.SessionUsers;
+import org.rservegateway.node.reaper.ProcessReaper;
+import org.rservegateway.node.reaper.SessionJournal;
+import org.rservegateway.node.rsession.OpeningRules;
+import org.rservegateway.node.rsession.PeerProof;
+import org.rservegateway.node.rsession.QuestionChoice;
+import org.rservegateway.node.rsession.RSessionOpener;
+import org.rservegateway.node.rsession.RserveSocket;
+import org.rservegateway.node.workdir.SessionDirectories;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,7 +67,7 @@ public final class NodeTunnel implements AutoCloseable {
                 config.keep(),
                 health.meters()::keptEnded),
             new SessionJournal(config.stateDirectory(), processes.bootId()),
-            health);
+            health.meters());
     // R has the processors; the node-tunnel only passes bytes on.
     int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     eventLoops =

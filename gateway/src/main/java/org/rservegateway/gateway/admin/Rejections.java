@@ -1,8 +1,8 @@
 package org.rservegateway.gateway.admin;
 
 import io.netty.channel.Channel;
-import org.rservegateway.common.LogLimit;
-import org.rservegateway.common.Printable;
+import org.rservegateway.support.LogLimit;
+import org.rservegateway.support.Printable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

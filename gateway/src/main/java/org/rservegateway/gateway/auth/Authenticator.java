@@ -18,12 +18,12 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
-import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.auth.LoginQueue.Check;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.users.Credentials;
 import org.rservegateway.gateway.users.Users;
 import org.rservegateway.gateway.users.UsersException;
+import org.rservegateway.support.LogLimit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

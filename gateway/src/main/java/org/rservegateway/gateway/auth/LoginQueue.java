@@ -3,11 +3,11 @@ package org.rservegateway.gateway.auth;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
-import org.rservegateway.common.FairQueue;
-import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.auth.Authenticator.Outcome;
 import org.rservegateway.gateway.auth.Authenticator.Result;
 import org.rservegateway.gateway.users.Credentials;
+import org.rservegateway.support.FairQueue;
+import org.rservegateway.support.LogLimit;
 
 /**
  * Logins that slow each other down: those of one address, or of one user there who has logged in

@@ -2,7 +2,7 @@ package org.rservegateway.gateway.backend;
 
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /**
  * One node of the cluster: how it is reached, how loaded it is, and whether it may be tried now.

@@ -29,7 +29,7 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.net.EventLoops;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;

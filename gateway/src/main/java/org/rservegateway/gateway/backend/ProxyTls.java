@@ -3,10 +3,10 @@ package org.rservegateway.gateway.backend;
 import io.netty.channel.Channel;
 import io.netty.handler.ssl.SslHandler;
 import java.util.function.Supplier;
-import org.rservegateway.common.tls.TlsContext;
-import org.rservegateway.common.tls.TlsFileException;
-import org.rservegateway.common.tls.TlsFiles;
 import org.rservegateway.gateway.config.GatewayConfig;
+import org.rservegateway.support.tls.TlsContext;
+import org.rservegateway.support.tls.TlsFileException;
+import org.rservegateway.support.tls.TlsFiles;
 
 /** TLS on connections to the proxy, where {@code tunnel.proxy} begins with {@code https}. */
 public final class ProxyTls {

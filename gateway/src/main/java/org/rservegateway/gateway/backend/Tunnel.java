@@ -11,8 +11,8 @@ import io.netty.util.concurrent.Future;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.rservegateway.common.Printable;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.support.Printable;
 
 /**
  * The gateway's end of one tunnel: which R session it carries, and whom that serves. It decides;

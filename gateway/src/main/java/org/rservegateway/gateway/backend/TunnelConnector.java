@@ -24,11 +24,11 @@ import java.net.URI;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import org.rservegateway.common.frame.TunnelEnd;
-import org.rservegateway.common.frame.TunnelFrames;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.net.EventLoops;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelEnd;
+import org.rservegateway.protocol.tunnel.TunnelFrames;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 
 /**
  * Opens tunnels to nodes, through the proxy. {@link #open} returns at once with a tunnel that is

@@ -12,7 +12,7 @@ import io.netty.handler.codec.http.websocketx.WebSocketClientProtocolHandler.Cli
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -8,10 +8,10 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
-import org.rservegateway.common.SmallFile;
 import org.rservegateway.gateway.config.AdminTokenFile;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
+import org.rservegateway.support.SmallFile;
 import picocli.CommandLine.Option;
 
 /** Which gateway a command is for, and how the answer is printed. */

@@ -1,6 +1,6 @@
 package org.rservegateway.gateway.cli;
 
-import org.rservegateway.common.log.LogOutput;
+import org.rservegateway.support.log.LogOutput;
 
 /** The gateway's log. */
 public final class GatewayLog extends LogOutput {

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.rservegateway.common.SmallFile;
+import org.rservegateway.support.SmallFile;
 
 /**
  * The file of a token for the admin port that nobody has configured: made up by the first gateway

@@ -6,7 +6,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.rservegateway.wire.QapCommand;
+import org.rservegateway.protocol.qap.QapCommand;
 
 /**
  * Commands of QAP1 by their names, as a setting lists them: {@code [shutdown, ctrlEval]}; the

@@ -6,11 +6,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.rservegateway.common.tls.TlsFileException;
-import org.rservegateway.common.tls.TlsFileException.Part;
-import org.rservegateway.common.tls.TlsFiles;
 import org.rservegateway.gateway.users.Users;
 import org.rservegateway.gateway.users.UsersException;
+import org.rservegateway.support.tls.TlsFileException;
+import org.rservegateway.support.tls.TlsFileException.Part;
+import org.rservegateway.support.tls.TlsFiles;
 
 /**
  * Every setting of the gateway with its default; {@code docs/configuration.md} says what each

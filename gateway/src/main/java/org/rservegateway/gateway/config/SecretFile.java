@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import org.rservegateway.common.SmallFile;
+import org.rservegateway.support.SmallFile;
 
 /**
  * A file that holds a secret, as it was when the configuration was read; white space around it is

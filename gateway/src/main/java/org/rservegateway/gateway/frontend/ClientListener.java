@@ -19,9 +19,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.rservegateway.common.tls.HandshakeQueue;
-import org.rservegateway.common.tls.TlsContext;
-import org.rservegateway.common.tls.TlsFileException;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.frontend.Turned.Kind;
@@ -32,7 +29,10 @@ import org.rservegateway.gateway.net.PartsEnd;
 import org.rservegateway.gateway.net.PortTakeover;
 import org.rservegateway.gateway.session.SessionContext;
 import org.rservegateway.gateway.users.UsersException;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
+import org.rservegateway.support.tls.HandshakeQueue;
+import org.rservegateway.support.tls.TlsContext;
+import org.rservegateway.support.tls.TlsFileException;
 
 /** The ports that clients connect to, and the connections that came through them. */
 public final class ClientListener {

@@ -5,8 +5,6 @@ import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.rservegateway.common.frame.WholeHeaders;
-import org.rservegateway.common.tls.TlsContext;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.frontend.Turned.Kind;
@@ -14,6 +12,8 @@ import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.session.ClientSession;
 import org.rservegateway.gateway.session.CloseReason;
 import org.rservegateway.gateway.session.SessionContext;
+import org.rservegateway.protocol.qap.WholeHeaders;
+import org.rservegateway.support.tls.TlsContext;
 
 /**
  * What a client passes before its session begins, one step after the other, each only where it is

@@ -24,10 +24,10 @@ import org.rservegateway.gateway.session.CommandPolicy;
 import org.rservegateway.gateway.session.Farewell;
 import org.rservegateway.gateway.session.ProtocolGuess;
 import org.rservegateway.gateway.users.Credentials;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapError;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.QapParameter;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapError;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.qap.QapParameter;
 
 /**
  * Has a client log in before its session begins. It greets as an Rserve with {@code auth required}

@@ -1,10 +1,10 @@
 package org.rservegateway.gateway.frontend;
 
 import io.netty.channel.Channel;
-import org.rservegateway.common.PendingConnections;
-import org.rservegateway.common.tls.HandshakeQueue;
 import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
+import org.rservegateway.support.PendingConnections;
+import org.rservegateway.support.tls.HandshakeQueue;
 
 /**
  * The clients of all ports that are on the way to a session: at a balancer's header, TLS or a

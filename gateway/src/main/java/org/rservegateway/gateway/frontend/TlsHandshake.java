@@ -20,9 +20,9 @@ import javax.naming.InvalidNameException;
 import javax.naming.ldap.LdapName;
 import javax.naming.ldap.Rdn;
 import javax.net.ssl.SSLPeerUnverifiedException;
-import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.frontend.Turned.Kind;
 import org.rservegateway.gateway.session.ClientOrigin;
+import org.rservegateway.support.Printable;
 
 /**
  * Waits until a client's TLS stands, and lets it in if its certificate may: nothing behind it hears

@@ -5,10 +5,10 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.channel.Channel;
 import java.util.EnumMap;
 import java.util.Map;
-import org.rservegateway.common.LogLimit;
-import org.rservegateway.common.Printable;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.session.ClientOrigin;
+import org.rservegateway.support.LogLimit;
+import org.rservegateway.support.Printable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -2,7 +2,7 @@ package org.rservegateway.gateway.pool;
 
 import java.util.List;
 import org.rservegateway.gateway.backend.Lease;
-import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.protocol.qap.QapGreeting;
 
 /** Whoever waits for an R session. The calls may come on any thread. */
 public interface Applicant {

@@ -21,9 +21,9 @@ import org.rservegateway.gateway.backend.NodeDirectory;
 import org.rservegateway.gateway.backend.Tunnel;
 import org.rservegateway.gateway.backend.TunnelObserver;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.TunnelProtocol;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelProtocol;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -5,7 +5,7 @@ import io.netty.util.AttributeKey;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
-import org.rservegateway.common.Networks;
+import org.rservegateway.support.Networks;
 
 /**
  * Who a client is, as far as is known before its session begins.

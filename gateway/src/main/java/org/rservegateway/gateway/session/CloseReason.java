@@ -1,7 +1,7 @@
 package org.rservegateway.gateway.session;
 
 import java.util.Optional;
-import org.rservegateway.wire.QapError;
+import org.rservegateway.protocol.qap.QapError;
 
 /**
  * Why a client session ended. The log line, the meter's label and the answer to an outstanding

@@ -6,10 +6,10 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapError;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.QapParameter;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapError;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.qap.QapParameter;
 
 /**
  * Which commands reach R, and how large they may be. What does not reach R is answered as Rserve

@@ -3,7 +3,7 @@ package org.rservegateway.gateway.session;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * Who owes whom: commands without a response yet, out-of-band questions without an answer, and the

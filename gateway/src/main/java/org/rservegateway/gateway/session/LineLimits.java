@@ -3,7 +3,7 @@ package org.rservegateway.gateway.session;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import org.rservegateway.common.LogLimit;
+import org.rservegateway.support.LogLimit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -3,7 +3,7 @@ package org.rservegateway.gateway.session;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * What somebody may speak whose first 16 bytes are no header of QAP1: the beginnings of protocols

@@ -2,7 +2,7 @@ package org.rservegateway.gateway.session;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * The answer to a command that the gateway does not pass on; the session goes on.

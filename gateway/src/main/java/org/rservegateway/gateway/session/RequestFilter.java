@@ -4,9 +4,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.rservegateway.wire.QapFramer;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.QapParameter;
+import org.rservegateway.protocol.qap.QapFramer;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.qap.QapParameter;
 
 /**
  * Follows what a client sends and takes out the packets that must not reach R. What passes is

@@ -1,7 +1,7 @@
 package org.rservegateway.gateway.session;
 
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * How many responses Rserve gives to a command. Read in {@code Rserv.c} of 1.8-11, where the loop

@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.wire.QapCommand;
+import org.rservegateway.protocol.qap.QapCommand;
 
 /** What is counted and measured of sessions. Safe for all threads. */
 public final class SessionMeters {

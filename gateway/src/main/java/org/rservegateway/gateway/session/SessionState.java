@@ -1,7 +1,7 @@
 package org.rservegateway.gateway.session;
 
 import org.rservegateway.gateway.backend.Tunnel;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /**
  * Where a client session stands. Each state holds only its own data; its methods are the ways out.

@@ -17,7 +17,7 @@ import java.util.regex.Pattern;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.apache.commons.codec.digest.UnixCrypt;
-import org.rservegateway.common.SmallFile;
+import org.rservegateway.support.SmallFile;
 
 /**
  * The users of a file, a line each: {@code name:hash} with a hash of bcrypt, as {@code htpasswd -B}

@@ -16,8 +16,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.config.Secret;
-import org.rservegateway.wire.testing.BufferBalance;
-import org.rservegateway.wire.testing.LoggedFaults;
+import org.rservegateway.testing.BufferBalance;
+import org.rservegateway.testing.LoggedFaults;
 
 /**
  * Whatever bytes come to the admin port, cut wherever: what is answered is HTTP, nothing acts

@@ -34,8 +34,8 @@ import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.metrics.GatewayMeter;
 import org.rservegateway.gateway.pool.SessionDispatcher;
 import org.rservegateway.gateway.session.SessionContext;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /**
  * A dispatcher whose tunnels are embedded channels: the test plays the nodes, and time passes only

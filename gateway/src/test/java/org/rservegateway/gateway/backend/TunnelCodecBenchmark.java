@@ -14,9 +14,9 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
-import org.rservegateway.common.frame.TunnelEnd;
-import org.rservegateway.common.frame.TunnelFrameDecoder;
-import org.rservegateway.common.frame.TunnelFrameEncoder;
+import org.rservegateway.protocol.tunnel.TunnelEnd;
+import org.rservegateway.protocol.tunnel.TunnelFrameDecoder;
+import org.rservegateway.protocol.tunnel.TunnelFrameEncoder;
 
 /** Data of a client in a frame of the tunnel, and out of it at the node. */
 @State(Scope.Thread)

@@ -22,9 +22,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeAll;
 import org.rservegateway.gateway.config.GatewayConfig;
-import org.rservegateway.wire.TunnelMessage;
-import org.rservegateway.wire.testing.BufferBalance;
-import org.rservegateway.wire.testing.LoggedFaults;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
+import org.rservegateway.testing.BufferBalance;
+import org.rservegateway.testing.LoggedFaults;
 
 /**
  * Whatever bytes come from a node, in whatever slices: a tunnel goes from one state to the next,

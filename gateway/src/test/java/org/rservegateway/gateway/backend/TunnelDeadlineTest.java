@@ -10,7 +10,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.pool.SessionDispatcher.NodeView;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /** A tunnel that lives and never comes to its next R session holds nothing for ever. */
 class TunnelDeadlineTest {

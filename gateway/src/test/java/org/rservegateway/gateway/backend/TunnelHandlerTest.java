@@ -14,7 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /** What a tunnel makes of silence, and of a node that breaks the protocol. */
 class TunnelHandlerTest {

@@ -17,7 +17,7 @@ import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.Lease;
 import org.rservegateway.gateway.pool.Applicant;
 import org.rservegateway.gateway.pool.SessionDispatcher;
-import org.rservegateway.wire.QapGreeting;
+import org.rservegateway.protocol.qap.QapGreeting;
 
 /** Taking a tunnel whose R session waits, and giving it back: each session does that once. */
 @State(Scope.Thread)

@@ -11,8 +11,8 @@ import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
-import org.rservegateway.wire.QapFramer;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapFramer;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /** Following a stream of packets, which comes in slices of some size. */
 @State(Scope.Thread)

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.wire.QapCommand;
+import org.rservegateway.protocol.qap.QapCommand;
 
 class ConfigLoaderTest {
 

@@ -21,17 +21,17 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.common.tls.HandshakeQueue;
-import org.rservegateway.common.tls.TlsContext;
-import org.rservegateway.common.tls.TlsFiles;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientOrigin;
 import org.rservegateway.gateway.users.UsersException;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.testing.BufferBalance;
-import org.rservegateway.wire.testing.LoggedFaults;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.support.tls.HandshakeQueue;
+import org.rservegateway.support.tls.TlsContext;
+import org.rservegateway.support.tls.TlsFiles;
+import org.rservegateway.testing.BufferBalance;
+import org.rservegateway.testing.LoggedFaults;
 
 /**
  * Whatever comes before a session, a balancer's header, TLS, a login, in whatever slices and

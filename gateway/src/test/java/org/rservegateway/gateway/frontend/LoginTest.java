@@ -26,8 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.auth.Authenticator;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.session.ClientOrigin;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.testing.LoggedLines;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.testing.LoggedLines;
 
 /** One client that has to log in; passwords are checked at once, and time is the test's. */
 class LoginTest {

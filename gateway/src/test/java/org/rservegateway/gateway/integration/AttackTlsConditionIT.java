@@ -23,7 +23,7 @@ import org.HdrHistogram.Histogram;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /** Who has the gateway compute TLS handshakes, one after another, and never goes on. */
 @Tag("conditions")

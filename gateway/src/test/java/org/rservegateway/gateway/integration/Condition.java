@@ -3,7 +3,7 @@ package org.rservegateway.gateway.integration;
 import java.time.Duration;
 import java.util.Locale;
 import org.HdrHistogram.Histogram;
-import org.rservegateway.wire.testing.ConditionRow;
+import org.rservegateway.testing.ConditionRow;
 
 /** The lines that {@code ./rcloud conditions} prints. */
 final class Condition {

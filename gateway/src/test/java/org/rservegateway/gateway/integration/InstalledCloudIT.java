@@ -11,7 +11,7 @@ import java.util.Map;
 import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /** {@code ./rcloud} where a client's first evaluation needs more than a connection. */
 class InstalledCloudIT {

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /**
  * What comes before a session, on the gateway with the Java options that it is shipped with: many

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.IntStream;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /** A cluster whose parts are all processes of their own, the gateway too, as they are in use. */
 final class ProcessCluster implements AutoCloseable {

@@ -21,7 +21,7 @@ import java.util.stream.Stream;
 import org.rservegateway.gateway.Gateway;
 import org.rservegateway.gateway.config.ConfigException;
 import org.rservegateway.gateway.config.ConfigLoader;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /** A gateway in this JVM, with nginx and nodes behind it. All of it ends with {@link #close}. */
 final class TestCluster implements AutoCloseable {

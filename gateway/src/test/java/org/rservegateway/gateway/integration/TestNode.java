@@ -7,7 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.rservegateway.wire.testing.FreePorts;
+import org.rservegateway.testing.FreePorts;
 
 /** One node: a real Rserve, and a node-tunnel in a JVM of its own. */
 final class TestNode implements AutoCloseable {

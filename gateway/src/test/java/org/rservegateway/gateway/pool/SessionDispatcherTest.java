@@ -15,8 +15,8 @@ import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.backend.Lease;
 import org.rservegateway.gateway.backend.RSessionListener;
 import org.rservegateway.gateway.backend.Tunnel;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 class SessionDispatcherTest {
 

@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /** What becomes of R when its client is gone: by default it is ended, else it may finish. */
 class ClientGoneTest {

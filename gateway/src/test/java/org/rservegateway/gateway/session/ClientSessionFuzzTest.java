@@ -20,10 +20,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.RSessionListener;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.testing.BufferBalance;
-import org.rservegateway.wire.testing.LoggedFaults;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.testing.BufferBalance;
+import org.rservegateway.testing.LoggedFaults;
 
 /**
  * Whatever clients, nodes, operators and the clock do, in any order: a client reads R's bytes and

@@ -22,9 +22,9 @@ import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.frontend.ClientHandler;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 class ClientSessionTest {
 

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.frontend.ClientHandler;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /** A client on an embedded channel, and the packets that it and R send. */
 public final class EmbeddedClient {

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.rservegateway.wire.QapError;
+import org.rservegateway.protocol.qap.QapError;
 
 /** {@code docs/errors.md} has a row for each reason, and for each code. */
 class ErrorsDocumentationTest {

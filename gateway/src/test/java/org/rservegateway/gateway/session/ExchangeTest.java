@@ -12,9 +12,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapError;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapError;
+import org.rservegateway.protocol.qap.QapHeader;
 
 class ExchangeTest {
 

@@ -15,9 +15,9 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.rservegateway.common.LogLimit;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.metrics.GatewayMeter;
+import org.rservegateway.support.LogLimit;
 import org.slf4j.LoggerFactory;
 
 /** How many lines of the log strangers can cause. */

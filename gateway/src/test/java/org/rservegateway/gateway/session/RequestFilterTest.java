@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rservegateway.gateway.session.RequestFilter.Verdict;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapHeader;
 
 class RequestFilterTest {
 

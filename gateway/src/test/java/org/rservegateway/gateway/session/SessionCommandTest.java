@@ -30,10 +30,10 @@ import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.config.ConfigLoader;
 import org.rservegateway.gateway.config.GatewayConfig;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapError;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapError;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /** What never reaches R, and how it is answered. */
 class SessionCommandTest {

@@ -22,8 +22,8 @@ import org.junit.jupiter.api.Test;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.metrics.GatewayMeter;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /** Hours pass here in no time. Nothing may come before its time, nor later than a second. */
 class SessionTimeoutTest {

@@ -7,13 +7,13 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.util.Map;
 import java.util.Set;
-import org.rservegateway.common.frame.WholeHeaders;
 import org.rservegateway.gateway.backend.EmbeddedCluster;
 import org.rservegateway.gateway.backend.RSessionListener;
 import org.rservegateway.gateway.frontend.ClientHandler;
-import org.rservegateway.wire.QapFramer;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapFramer;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.qap.WholeHeaders;
 
 /** A client that does what it is told, and looks at each byte that it receives. */
 final class SimulatedClient {

@@ -15,10 +15,10 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 import org.rservegateway.gateway.backend.EmbeddedCluster.Far;
 import org.rservegateway.gateway.backend.RSessionListener;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
-import org.rservegateway.wire.TunnelMessage;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
+import org.rservegateway.protocol.tunnel.TunnelMessage;
 
 /**
  * The node's end of one tunnel, and its R: they keep to {@code rserve-tunnel.v1} and QAP1 unless

@@ -10,10 +10,10 @@ import java.util.Arrays;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.rservegateway.wire.QapError;
-import org.rservegateway.wire.QapFramer;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapError;
+import org.rservegateway.protocol.qap.QapFramer;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * What one client received: R's bytes in their order, and between two of R's packets answers of the

@@ -12,9 +12,9 @@ import io.netty.util.concurrent.Future;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.rservegateway.wire.QapFramer;
-import org.rservegateway.wire.QapGreeting;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapFramer;
+import org.rservegateway.protocol.qap.QapGreeting;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * A client's connection. One step is under way at a time; each has exactly one reply, at the latest

@@ -4,8 +4,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.ByteBufUtil;
 import java.nio.charset.StandardCharsets;
-import org.rservegateway.wire.QapCommand;
-import org.rservegateway.wire.QapHeader;
+import org.rservegateway.protocol.qap.QapCommand;
+import org.rservegateway.protocol.qap.QapHeader;
 
 /**
  * Requests of a QAP1 client. Parameters have headers of four bytes, type and length, or eight where

@@ -1,0 +1,2 @@
+/** The settings, from the environment. */
+package org.rservegateway.node.config;

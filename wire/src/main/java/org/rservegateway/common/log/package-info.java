@@ -1,2 +1,0 @@
-/** How the two programs write their logs. */
-package org.rservegateway.common.log;

@@ -1,2 +1,0 @@
-/** What the gateway and the node-tunnel both need beside the protocols. */
-package org.rservegateway.common;

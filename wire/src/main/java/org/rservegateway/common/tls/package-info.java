@@ -1,2 +1,0 @@
-/** Certificates and keys in PEM files, and TLS with them; new files count without a restart. */
-package org.rservegateway.common.tls;

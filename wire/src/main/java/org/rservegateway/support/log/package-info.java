@@ -1,0 +1,2 @@
+/** How the two programs write their logs. */
+package org.rservegateway.support.log;
