@@ -137,6 +137,24 @@ final class ComposeProject implements AutoCloseable {
     return shell(container.getId(), command);
   }
 
+  /** All that a container has written. */
+  String log(Container container) throws InterruptedException {
+    ByteArrayOutputStream output = new ByteArrayOutputStream();
+    docker
+        .logContainerCmd(container.getId())
+        .withStdOut(true)
+        .withStdErr(true)
+        .exec(
+            new ResultCallback.Adapter<Frame>() {
+              @Override
+              public void onNext(Frame frame) {
+                output.writeBytes(frame.getPayload());
+              }
+            })
+        .awaitCompletion();
+    return output.toString(StandardCharsets.UTF_8);
+  }
+
   private String shell(String container, String command) throws InterruptedException {
     String id =
         docker

@@ -177,6 +177,20 @@ class ContainersIT {
         "the clients' port of the gateway is open, no other");
   }
 
+  /** What R and its programs say of mistakes is for the operator, and they live on. */
+  @Test
+  void whatRWritesToStandardErrorIsInTheLog() throws Exception {
+    RConnection client = project.connect();
+    Container node = nodeOf(client);
+
+    assertThat(shellOfR(client, "echo a-mistake-of-R >&2; echo $?")).isEqualTo("0");
+
+    await()
+        .atMost(ComposeProject.PATIENCE)
+        .until(() -> project.log(node).contains("R: a-mistake-of-R"));
+    client.close();
+  }
+
   /** A port that a session has opened, as one that R would listen on where a client detaches. */
   @Test
   void aPortThatASessionOpensIsReachedByNobody() throws Exception {

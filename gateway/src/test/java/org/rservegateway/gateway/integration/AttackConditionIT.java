@@ -5,15 +5,21 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.net.NetworkInterface;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -198,6 +204,72 @@ class AttackConditionIT {
           tries);
       assertThat(reached).isEmpty();
       assertThat(interfaces.strip().lines().toList()).containsExactly("1", "1");
+    }
+  }
+
+  /** What is neither another session's nor the cloud's: the machine's own. */
+  @Test
+  void theMachineIsNotReached() throws Exception {
+    Path listens = Path.of("/run", "attack-" + ProcessHandle.current().pid() + ".sock");
+    try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+        RawClient attacker = cloud.client()) {
+      server.bind(UnixDomainSocketAddress.of(listens));
+      Files.setPosixFilePermissions(listens, PosixFilePermissions.fromString("rwxrwxrwx"));
+      String user = "$(id -u)";
+      List<String> tries =
+          List.of(
+              "perl -MIO::Socket::UNIX -e 'exit(IO::Socket::UNIX->new(Peer => \"%s\") ? 0 : 1)'"
+                  .formatted(listens),
+              "ls /run/*.sock",
+              "find / -xdev -type s 2>/dev/null | grep .",
+              "grep -q : /proc/1/net/tcp",
+              "ls -d /proc/[0-9]* | grep -v /$$ | xargs -I{} stat -c %u {} 2>/dev/null | grep -v \"^"
+                  + user
+                  + "$\"",
+              "ls /dev/vda /dev/mem /dev/kmsg /dev/fuse /dev/loop0 /dev/net/tun",
+              // add_key, keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 1)
+              "perl -e 'my @a = qw(user a b); exit(syscall(248, $a[0], $a[1], $a[2], 1, -4) > 0 ? 0 : 1)'",
+              "perl -e 'exit(syscall(250, 0, -4, 1, 0, 0) > 0 ? 0 : 1)'",
+              // shmget, msgget, semget, bpf, userfaultfd, perf_event_open, io_uring_setup
+              "perl -e 'for (29, 68, 64) { exit 0 if syscall($_, 0, 1000, 01777) >= 0 } exit 1'",
+              "perl -e 'for (321, 323, 298, 425) { exit 0 if syscall($_, 1, my $x = chr(0) x 200, 120) >= 0 } exit 1'",
+              "unshare -Ur true",
+              "unshare -Urm mount -t tmpfs x /mnt",
+              // AF_VSOCK, AF_ALG, AF_PACKET
+              "perl -MSocket -e 'for (40, 38, 17) { exit 0 if socket(S, $_, 1, 0) } exit 1'",
+              "flock -n %s/lock true".formatted(cloud.state()),
+              "for f in %s; do head -c 1 $f && exit 0; done; exit 1".formatted(secrets()),
+              "dmesg",
+              "mkdir /sys/fs/cgroup/attack",
+              "echo 1 >/proc/sys/kernel/shmmni",
+              "chroot / true",
+              "su root -c true </dev/null");
+
+      List<String> won = new ArrayList<>();
+      for (String attempt : tries) {
+        if (shell(attacker, "(" + attempt + ") >/dev/null 2>&1; echo code $?").contains("code 0")) {
+          won.add(attempt);
+        }
+      }
+
+      Condition.report(
+          "R looks for the machine's sockets, processes, devices, keys, namespaces, IPC, for the cloud's files, for what"
+              + " only root may (%d ways); as root".formatted(tries.size()),
+          "%d succeeded",
+          won.size());
+      assertThat(won).isEmpty();
+    } finally {
+      Files.deleteIfExists(listens);
+    }
+  }
+
+  /** All files of the cloud but those that R sessions write and the programs. */
+  private static String secrets() throws IOException {
+    try (Stream<Path> files = Files.walk(cloud.state())) {
+      return files
+          .filter(Files::isRegularFile)
+          .map(Path::toString)
+          .collect(Collectors.joining(" "));
     }
   }
 
