@@ -36,7 +36,8 @@ class DirectoryRemovalTest {
     Files.writeString(Files.createDirectories(directory.resolve("a/b/c")).resolve("file"), "x");
     Path neighbour = Files.writeString(parent.resolve("conn4712"), "x");
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(neighbour).exists();
@@ -45,7 +46,7 @@ class DirectoryRemovalTest {
   @Test
   void aLikelyEntryThatIsAllIsRemovedAndNothingElseIsLookedAt() throws IOException {
     Files.createDirectory(directory.resolve("Rtmp1"));
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "Rtmp1");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "Rtmp1", user -> false);
 
     assertThat(removal.proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
@@ -61,7 +62,7 @@ class DirectoryRemovalTest {
     Files.createDirectories(file.getParent());
     Files.writeString(file, "x");
 
-    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+    assertThat(new DirectoryRemoval(directory, "Rtmp1", user -> false).proceed(parents, 100))
         .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
@@ -76,7 +77,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+    assertThat(new DirectoryRemoval(directory, "Rtmp1", user -> false).proceed(parents, 100))
         .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
@@ -92,7 +93,8 @@ class DirectoryRemovalTest {
     Files.createSymbolicLink(directory.resolve("nowhere"), parent.resolve("nowhere"));
     Files.createSymbolicLink(directory.resolve("round"), directory);
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(file).hasContent("x");
@@ -105,7 +107,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    new DirectoryRemoval(directory, "").proceed(parents, 100);
+    new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100);
 
     assertThat(file).hasContent("x");
   }
@@ -117,7 +119,8 @@ class DirectoryRemovalTest {
     Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-x------"));
     Files.setPosixFilePermissions(inner.getParent(), PosixFilePermissions.fromString("r--------"));
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
   }
@@ -128,7 +131,7 @@ class DirectoryRemovalTest {
       Files.writeString(
           Files.createDirectories(directory.resolve("d" + i % 5)).resolve("file" + i), "x");
     }
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
 
     int turns = 1;
     while (removal.proceed(parents, 10) == Outcome.MORE_TO_DO) {
@@ -175,7 +178,7 @@ class DirectoryRemovalTest {
   }
 
   private Outcome removeInTurns(int most) {
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
     Outcome outcome = Outcome.MORE_TO_DO;
     for (turns = 0; turns < 1000 && outcome == Outcome.MORE_TO_DO; turns++) {
       outcome = removal.proceed(parents, most);
@@ -197,8 +200,11 @@ class DirectoryRemovalTest {
   void whatIsGoneIsGone() throws IOException {
     Files.delete(directory);
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 10)).isEqualTo(Outcome.GONE);
-    assertThat(new DirectoryRemoval(directory.resolve("conn1"), "").proceed(parents, 10))
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 10))
+        .isEqualTo(Outcome.GONE);
+    assertThat(
+            new DirectoryRemoval(directory.resolve("conn1"), "", user -> false)
+                .proceed(parents, 10))
         .isEqualTo(Outcome.GONE);
   }
 }
