@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import org.rservegateway.node.process.SessionUsers;
 import org.rservegateway.node.process.UserRange;
 import org.slf4j.Logger;
@@ -78,6 +79,7 @@ final class EndedUsers implements AutoCloseable {
    * None yet.
    *
    * @param directories below which users may have files
+   * @param spared which entries of these are there before a session has done anything
    * @param clock in nanoseconds
    * @param remove is told of what a walk has found, and of its owner
    * @param again is told of a user all of whose files are to be removed once more
@@ -85,6 +87,7 @@ final class EndedUsers implements AutoCloseable {
   EndedUsers(
       SessionUsers users,
       List<Path> directories,
+      Predicate<Path> spared,
       LongSupplier clock,
       BiConsumer<Path, Long> remove,
       LongConsumer again) {
@@ -92,7 +95,7 @@ final class EndedUsers implements AutoCloseable {
     this.directories = directories;
     this.clock = clock;
     this.again = again;
-    this.walk = new LeftoverWalk(remove, found::add);
+    this.walk = new LeftoverWalk(remove, found::add, spared);
     this.retries = new Retries<>(clock, users.range().map(UserRange::size).orElse(0L));
     this.restsUntil = clock.getAsLong();
     this.warnsFrom = restsUntil;
@@ -137,9 +140,9 @@ final class EndedUsers implements AutoCloseable {
     return ended.size();
   }
 
-  /** Whether nothing is to be done now. */
+  /** Whether nothing is to be done soon. */
   boolean isIdle() {
-    return walking.isEmpty() && !isWalkDue();
+    return walking.isEmpty() && !isWalkWanted();
   }
 
   /** Whether something will be to be done later. */
@@ -147,8 +150,8 @@ final class EndedUsers implements AutoCloseable {
     return !waiting.isEmpty() || !retries.isEmpty();
   }
 
-  private boolean isWalkDue() {
-    if (waiting.isEmpty() || clock.getAsLong() - restsUntil < 0) {
+  private boolean isWalkWanted() {
+    if (waiting.isEmpty()) {
       return false;
     }
     long free = users.range().orElseThrow().size() - users.taken();
@@ -160,7 +163,7 @@ final class EndedUsers implements AutoCloseable {
   void work(int most) {
     retries.takeDue().forEach(again::accept);
     if (walking.isEmpty()) {
-      if (!isWalkDue()) {
+      if (clock.getAsLong() - restsUntil < 0 || !isWalkWanted()) {
         return;
       }
       walking.addAll(waiting.keySet());

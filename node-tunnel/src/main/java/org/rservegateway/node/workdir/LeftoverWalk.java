@@ -18,6 +18,7 @@ import java.util.UUID;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import java.util.function.LongPredicate;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,6 +50,7 @@ final class LeftoverWalk implements AutoCloseable {
 
   private final BiConsumer<Path, Long> remove;
   private final LongConsumer found;
+  private final Predicate<Path> spared;
 
   private final Deque<Path> unseen = new ArrayDeque<>();
   private final Deque<Level> levels = new ArrayDeque<>();
@@ -62,8 +64,10 @@ final class LeftoverWalk implements AutoCloseable {
    *
    * @param remove is told of each entry of the top that has to go, and of its owner
    * @param found is told of each user of whom something was seen, whether it could be moved or not
+   * @param spared which entries of the top don't count, though what is in them does
    */
-  LeftoverWalk(BiConsumer<Path, Long> remove, LongConsumer found) {
+  LeftoverWalk(BiConsumer<Path, Long> remove, LongConsumer found, Predicate<Path> spared) {
+    this.spared = spared;
     this.remove = remove;
     this.found = found;
   }
@@ -148,7 +152,7 @@ final class LeftoverWalk implements AutoCloseable {
       if (entry.isDirectory()) {
         enter(level, path, entry.fileKey());
       }
-      if (wanted.test(user)) {
+      if (!(level.isTop && spared.test(path)) && wanted.test(user)) {
         found.accept(user);
         if (level.isTop) {
           remove.accept(path, user);

@@ -109,7 +109,9 @@ public final class SessionDirectories implements AutoCloseable {
     // Where Rserve was started anew, a user may have another directory there than its session's.
     List<Path> ofUsers = new ArrayList<>(shared);
     users.range().flatMap(range -> parent).ifPresent(ofUsers::add);
-    this.ended = new EndedUsers(users, ofUsers, clock, this::removeShared, this::removeAgain);
+    this.ended =
+        new EndedUsers(
+            users, ofUsers, this::isMadeByRserve, clock, this::removeShared, this::removeAgain);
     this.retries = new Retries<>(clock, MAX_FAILURES_REMEMBERED);
     this.shared = new SharedDirectories(ofUsers, this::removeShared, ended::removed);
     this.kept =
@@ -177,6 +179,16 @@ public final class SessionDirectories implements AutoCloseable {
     ended.hold(user);
     shared.clear(user);
     directoryOf(user).ifPresent(path -> removeShared(path, user));
+  }
+
+  /**
+   * Whether it is the directory that Rserve makes for a session's user. That of a session that has
+   * ended is gone before its user waits. Until it is free, Rserve may make it anew for sessions
+   * that are replaced before a client gets them, and then it is empty.
+   */
+  private boolean isMadeByRserve(Path entry) {
+    return parent.filter(entry.getParent()::equals).isPresent()
+        && RProcess.userOfDirectory(entry.getFileName().toString()).isPresent();
   }
 
   /** Whether a directory of this user may be changed by it. */

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -141,6 +142,25 @@ class DirectoryRemovalTest {
 
     assertThat(directory).doesNotExist();
     assertThat(turns).isBetween(6, 15);
+  }
+
+  @Test
+  void whatIsBeingRemovedIsItsOwnersAlone() throws IOException {
+    Path inner = Files.createDirectory(directory.resolve("inner"));
+    for (int i = 0; i < 50; i++) {
+      Files.writeString(inner.resolve("file" + i), "x");
+    }
+    for (Path one : List.of(directory, inner)) {
+      Files.setPosixFilePermissions(one, PosixFilePermissions.fromString("rwxrwxrwx"));
+    }
+
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
+    assertThat(removal.proceed(parents, 10)).isEqualTo(Outcome.MORE_TO_DO);
+
+    for (Path one : List.of(directory, inner)) {
+      assertThat(Files.getPosixFilePermissions(one))
+          .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    }
   }
 
   @ParameterizedTest

@@ -337,6 +337,7 @@ class SessionDirectoriesTest {
           directory(left.resolve("d" + i), ENDS, "rwxrwxrwx");
         }
         Path moved = directory(left.resolve("of who lives"), LIVES, "rwxrwxrwx");
+        file(moved.resolve("file"), LIVES);
         InputStream made = hostile.getInputStream();
         made.skipNBytes(made.available());
         assertThat(made.read()).as("it is at work").isPositive();
