@@ -54,6 +54,12 @@ final class Recovery {
 
   /** Once done, all users that are not free are known. */
   void run() {
+    recoverSessions();
+    users.range().ifPresent(this::recoverUsers);
+    directories.recover();
+  }
+
+  private void recoverSessions() {
     SessionJournal.Found found = journal.recover();
     found.ofThisBoot().forEach(r -> r.user().ifPresent(users::take));
     found.ofEarlierBoots().forEach(r -> r.user().ifPresent(users::take));
@@ -64,7 +70,6 @@ final class Recovery {
       journal.delete(r);
       directories.remove(r);
     }
-    users.range().ifPresent(this::recoverUsers);
   }
 
   /**
