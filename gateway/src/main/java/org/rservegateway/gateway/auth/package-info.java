@@ -1,2 +1,2 @@
-/** Who may log in at the gateway: the check of a password, a few at a time. */
+/** Who may log in at the gateway: the file of users, and the check of a password. */
 package org.rservegateway.gateway.auth;

@@ -56,6 +56,11 @@ public enum NodeMeter {
       Kind.COUNTER,
       "reason",
       "Directories of ended sessions that are kept no longer, or could not be kept"),
+  WAITING_USERS(
+      "rserve.node.waiting.users",
+      Kind.GAUGE,
+      "",
+      "Users of ended sessions that wait until a look everywhere has found nothing of them"),
   TUNNELS("rserve.node.tunnels", Kind.GAUGE, "", "Tunnels that are open"),
   CONNECTIONS_PENDING(
       "rserve.node.connections.pending",

@@ -26,7 +26,7 @@ public final class NodeMeters implements ReaperObserver {
   private final Map<KeptEnd, Counter> keptEnds = new EnumMap<>(KeptEnd.class);
   private final Timer opening;
   private final Counter openingsFailed;
-  private volatile Census census = new Census(0, 0, 0, 0, 0);
+  private volatile Census census = new Census(0, 0, 0, 0, 0, 0);
 
   NodeMeters(NodeHealth health) {
     for (EndReason reason : EndReason.values()) {
@@ -57,6 +57,7 @@ public final class NodeMeters implements ReaperObserver {
     NodeMeter.LARGEST_PROCESS_MEMORY.gauge(registry, () -> census.largestBytes());
     NodeMeter.KEPT_DIRECTORIES.gauge(registry, () -> census.keptDirectories());
     NodeMeter.KEPT_BYTES.gauge(registry, () -> census.keptBytes());
+    NodeMeter.WAITING_USERS.gauge(registry, () -> census.waitingUsers());
   }
 
   private Counter signalledCounter(ProcessSignal signal, EndReason reason) {

@@ -8,8 +8,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Which of the users in the {@link UserRange} belong to an R session. A user is taken when its
- * session is opened, and is free again when no process and no file of the session is left. Safe for
- * all threads; bounded by the range.
+ * session is opened, and is free again when a look everywhere has shown that no process and no file
+ * of the session is left. Safe for all threads; bounded by the range.
  */
 public final class SessionUsers {
 
@@ -62,6 +62,11 @@ public final class SessionUsers {
           released.put(number, System.nanoTime());
           taken.remove(number);
         });
+  }
+
+  /** How many users are taken. */
+  public int taken() {
+    return taken.size();
   }
 
   /** Whether a session has this user. */

@@ -7,6 +7,12 @@ package org.rservegateway.node.reaper;
  * @param residentBytes of all of them
  * @param largestBytes of the largest one
  * @param keptBytes of all directories that are kept
+ * @param waitingUsers users that are not free, though no process of their sessions is left
  */
 public record Census(
-    int processes, long residentBytes, long largestBytes, int keptDirectories, long keptBytes) {}
+    int processes,
+    long residentBytes,
+    long largestBytes,
+    int keptDirectories,
+    long keptBytes,
+    int waitingUsers) {}

@@ -2,10 +2,12 @@ package org.rservegateway.node.reaper;
 
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -17,6 +19,7 @@ import org.rservegateway.node.process.ProcessTable;
 import org.rservegateway.node.process.ProcessTree;
 import org.rservegateway.node.process.RProcess;
 import org.rservegateway.node.process.UserKill;
+import org.rservegateway.node.workdir.Retries;
 import org.rservegateway.node.workdir.SessionDirectories;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -28,8 +31,7 @@ import org.slf4j.LoggerFactory;
  */
 final class EndedSessions {
 
-  /** In the log all of this is the reaper's. */
-  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+  private static final Logger log = LoggerFactory.getLogger(EndedSessions.class);
 
   private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
   private static final long SEARCH_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -47,7 +49,10 @@ final class EndedSessions {
   private static final Set<EndReason> KEPT_AFTER =
       EnumSet.of(EndReason.GATEWAY, EndReason.R_CLOSED, EndReason.TUNNEL_LOST);
 
-  /** What can't be killed in that time sleeps in the kernel; the next node-tunnel tries again. */
+  /**
+   * What can't be killed in that time sleeps in the kernel. If it has a user of its own, it is
+   * tried again, since the user is not free before; else the next node-tunnel tries again.
+   */
   private static final long GIVE_UP_NANOS = TimeUnit.MINUTES.toNanos(1);
 
   private final String nodeName;
@@ -62,6 +67,11 @@ final class EndedSessions {
 
   private final List<EndedSession> ended = new ArrayList<>();
   private final Set<ProcessIdentity> identities = new HashSet<>();
+
+  /** Sessions with users of their own that could not be ended; as many as there are users. */
+  private final Retries<RProcess> retries = new Retries<>(System::nanoTime, Integer.MAX_VALUE);
+
+  private final Map<RProcess, Ending> retried = new HashMap<>();
   private boolean hurried;
   private long searchedAt = System.nanoTime() - SEARCH_NANOS;
 
@@ -106,6 +116,18 @@ final class EndedSessions {
     }
     ended.add(session);
     identities.add(r.identity());
+  }
+
+  /** Tries again what could not be ended. */
+  void addDue() {
+    for (RProcess r : retries.takeDue()) {
+      ended.add(new EndedSession(r, retried.get(r), System.nanoTime()));
+    }
+  }
+
+  /** Whether something is to be tried again. */
+  boolean waits() {
+    return !retries.isEmpty();
   }
 
   private boolean isStill(RProcess r) {
@@ -196,6 +218,8 @@ final class EndedSessions {
   /** Nothing is left of a session but its files; its user is released with these. */
   private void finish(EndedSession session) {
     identities.remove(session.r().identity());
+    retries.forget(session.r());
+    retried.remove(session.r());
     journal.delete(session.r());
     if (KEPT_AFTER.contains(session.ending().reason())) {
       directories.keepOrRemove(session.r());
@@ -259,7 +283,12 @@ final class EndedSessions {
       EndedSession session = all.next();
       if (session.ageNanos(now) > GIVE_UP_NANOS) {
         all.remove();
-        identities.remove(session.r().identity());
+        if (session.r().user().isPresent()) {
+          retries.add(session.r());
+          retried.put(session.r(), session.ending());
+        } else {
+          identities.remove(session.r().identity());
+        }
         log.warn(
             "{}: what R {} has started can't be ended: {}",
             nodeName,

@@ -34,8 +34,8 @@ public final class ProcessReaper implements AutoCloseable {
   /** For the R of a session that can't be asked; a second in all. */
   private static final int MAX_LOOKS_FOR_CHILD = 20;
 
-  /** What is kept is looked at only while there is something. */
-  private static final long KEPT_LOOK_SECONDS = 1;
+  /** What is kept, or waits for something, is looked at only while there is something. */
+  private static final long WAITING_LOOK_SECONDS = 1;
 
   private static final long CLOSE_MILLIS = 3_000;
   private static final long SWEEP_SECONDS = 60;
@@ -56,7 +56,7 @@ public final class ProcessReaper implements AutoCloseable {
   private final EndedSessions ended;
   private final ChildSearch childSearch;
   private boolean roundIsPlanned;
-  private boolean keptLookIsPlanned;
+  private boolean waitingLookIsPlanned;
 
   /** Whether no session will be noted any more. */
   private boolean closes;
@@ -252,15 +252,18 @@ public final class ProcessReaper implements AutoCloseable {
     } else if (closes && ended.isEmpty() && directories.isIdle()) {
       nothingLeft.countDown();
     }
-    if (!keptLookIsPlanned && directories.kept().count() > 0) {
-      keptLookIsPlanned = true;
-      thread.runAfter(this::lookAtKept, KEPT_LOOK_SECONDS, TimeUnit.SECONDS);
+    if (!waitingLookIsPlanned
+        && (directories.kept().count() > 0 || directories.waits() || ended.waits())) {
+      waitingLookIsPlanned = true;
+      thread.runAfter(this::lookAtWaiting, WAITING_LOOK_SECONDS, TimeUnit.SECONDS);
     }
   }
 
-  private void lookAtKept() {
-    keptLookIsPlanned = false;
+  private void lookAtWaiting() {
+    waitingLookIsPlanned = false;
     directories.kept().expire();
+    ended.addDue();
+    directories.work();
   }
 
   private void round() {
@@ -285,7 +288,8 @@ public final class ProcessReaper implements AutoCloseable {
         LongStream.of(bytes).sum(),
         LongStream.of(bytes).max().orElse(0),
         directories.kept().count(),
-        directories.kept().bytes());
+        directories.kept().bytes(),
+        directories.waitingUsers());
   }
 
   /** From now on sessions that end are ended in a hurry, since the node-tunnel stops. */

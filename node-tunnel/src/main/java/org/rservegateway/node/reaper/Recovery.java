@@ -20,8 +20,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Recovery {
 
-  /** In the log all of this is the reaper's. */
-  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+  private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
   private static final int MAX_LOOKS = 10;
 
@@ -54,6 +53,12 @@ final class Recovery {
 
   /** Once done, all users that are not free are known. */
   void run() {
+    recoverSessions();
+    users.range().ifPresent(this::recoverUsers);
+    directories.recover();
+  }
+
+  private void recoverSessions() {
     SessionJournal.Found found = journal.recover();
     found.ofThisBoot().forEach(r -> r.user().ifPresent(users::take));
     found.ofEarlierBoots().forEach(r -> r.user().ifPresent(users::take));
@@ -64,7 +69,6 @@ final class Recovery {
       journal.delete(r);
       directories.remove(r);
     }
-    users.range().ifPresent(this::recoverUsers);
   }
 
   /**

@@ -1,7 +1,6 @@
 package org.rservegateway.node.workdir;
 
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.LinkOption;
@@ -10,21 +9,30 @@ import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
 import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.LongPredicate;
 
 /**
  * Removes one directory with all that is in it, or one file, in turns. Whoever made it may be
  * hostile, and may change it meanwhile: each name is opened below a directory that is open already,
  * and never through a link, so that nothing outside is reached. What lies too deep to hold each
  * level open is moved to the top first.
+ *
+ * <p>Whoever made it is gone, but may have let others in. So a directory is made its owner's alone,
+ * through its open descriptor, before it is listed: the bits are set as a whole, which takes away
+ * what access lists grant. From then on nobody but root makes names in it. A directory in it that
+ * belongs to somebody who lives is that one's to open again: it is moved out of the tree, beside
+ * it, and goes with its owner.
  */
 final class DirectoryRemoval {
 
   /** How far one turn came. */
   enum Outcome {
     GONE,
-    /** The turn is over, the directory is not empty. */
+    /** The turn is over, the directory may not be empty. */
     MORE_TO_DO,
     /** {@link #failure} says what could not be removed. */
     FAILED
@@ -33,18 +41,25 @@ final class DirectoryRemoval {
   /** Each level holds two descriptors open. */
   private static final int MAX_LEVELS = 64;
 
+  private static final Set<PosixFilePermission> OWNERS_ALONE =
+      PosixFilePermissions.fromString("rwx------");
+
   private final Path directory;
+  private final LongPredicate lives;
 
   /** What is in the directory itself, while a turn is in there; null else. */
   private SecureDirectoryStream<Path> top;
+
+  /** In which the directory is, during a turn. */
+  private SecureDirectoryStream<Path> parent;
 
   /** Below the parent; null if there is none, or once it was tried. */
   private Path likelyEntry;
 
   private int left;
 
-  /** Whether this turn has moved something to the top. */
-  private boolean moved;
+  /** Whether this turn has moved something to the top, or has met a name that it had not seen. */
+  private boolean again;
 
   private int entriesSeen;
   private String failure = "";
@@ -54,9 +69,11 @@ final class DirectoryRemoval {
    *
    * @param directory or file, whose parent is trusted
    * @param likelyEntry an empty directory that is mostly all that is in it; empty if there is none
+   * @param lives whether a user is another session's that lives
    */
-  DirectoryRemoval(Path directory, String likelyEntry) {
+  DirectoryRemoval(Path directory, String likelyEntry, LongPredicate lives) {
     this.directory = directory;
+    this.lives = lives;
     this.likelyEntry = likelyEntry.isEmpty() ? null : directory.getFileName().resolve(likelyEntry);
   }
 
@@ -83,11 +100,11 @@ final class DirectoryRemoval {
   Outcome proceed(OpenDirectories parents, int most) {
     left = most;
     entriesSeen = 0;
-    moved = false;
+    again = false;
     failure = "";
     try {
-      SecureDirectoryStream<Path> parent = parents.open(directory.getParent());
-      if (!isRemovedAtOnce(parent)) {
+      parent = parents.open(directory.getParent());
+      if (!isRemovedAtOnce()) {
         remove(parent, directory.getFileName(), 0);
       }
     } catch (NoSuchFileException e) {
@@ -98,7 +115,7 @@ final class DirectoryRemoval {
     if (!failure.isEmpty()) {
       return Outcome.FAILED;
     }
-    return left >= 0 ? Outcome.GONE : Outcome.MORE_TO_DO;
+    return left >= 0 && !again ? Outcome.GONE : Outcome.MORE_TO_DO;
   }
 
   /**
@@ -106,7 +123,7 @@ final class DirectoryRemoval {
    * its place, what it could remove elsewhere is an empty directory with the very name that R drew
    * by lot for its temporary one.
    */
-  private boolean isRemovedAtOnce(SecureDirectoryStream<Path> parent) {
+  private boolean isRemovedAtOnce() {
     if (likelyEntry == null) {
       return false;
     }
@@ -122,68 +139,59 @@ final class DirectoryRemoval {
   }
 
   /** Removes an entry of an open directory, or of what is in it as much as the turn allows. */
-  private void remove(SecureDirectoryStream<Path> parent, Path name, int level) {
+  private void remove(SecureDirectoryStream<Path> open, Path name, int level) {
     try {
-      removeOrThrow(parent, name, level);
-    } catch (AccessDeniedException e) {
-      if (level > 0) {
-        makeWritable(parent);
-      }
-      try {
-        removeOrThrow(parent, name, level);
-      } catch (NoSuchFileException gone) {
-        // somebody else has removed it
-      } catch (IOException again) {
-        fail(name, again.toString());
-      }
+      removeOrThrow(open, name, level);
     } catch (NoSuchFileException e) {
       // somebody else has removed it
     } catch (DirectoryNotEmptyException e) {
-      fail(name, "it is not empty");
+      again = true; // what was made before others were kept out
     } catch (IOException e) {
       fail(name, e.toString());
     }
   }
 
-  private void removeOrThrow(SecureDirectoryStream<Path> parent, Path name, int level)
+  private void removeOrThrow(SecureDirectoryStream<Path> open, Path name, int level)
       throws IOException {
     left--;
     entriesSeen++;
     boolean isDirectory =
-        parent
-            .getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+        open.getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
             .readAttributes()
             .isDirectory();
     if (!isDirectory) {
-      parent.deleteFile(name);
-    } else if (isRemovedEmpty(parent, name)) {
+      open.deleteFile(name);
+    } else if (isRemovedEmpty(open, name)) {
       return; // R's temporary directory is, mostly: it need not be opened
+    } else if (level > 0 && lives.test(Owners.of(open, name))) {
+      open.move(name, parent, newName());
     } else if (level == MAX_LEVELS) {
-      parent.move(name, top, Path.of(UUID.randomUUID().toString()));
-      moved = true;
-      return;
+      open.move(name, top, newName());
+      again = true; // it is seen in the next turn, if not in this one
     } else {
       try (SecureDirectoryStream<Path> inside =
-          parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+          open.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+        keepOthersOut(inside);
         if (level == 0) {
           top = inside;
         }
         empty(inside, level + 1);
       }
-      if (level == 0 && moved) {
-        left = -1; // what was moved here is seen in the next turn, if not in this one
-      }
-      if (left < 0 || !failure.isEmpty()) {
+      if (left < 0 || !failure.isEmpty() || (level == 0 && again)) {
         return;
       }
-      parent.deleteDirectory(name);
+      open.deleteDirectory(name);
     }
   }
 
-  private static boolean isRemovedEmpty(SecureDirectoryStream<Path> parent, Path name)
+  private static Path newName() {
+    return Path.of(UUID.randomUUID().toString());
+  }
+
+  private static boolean isRemovedEmpty(SecureDirectoryStream<Path> open, Path name)
       throws IOException {
     try {
-      parent.deleteDirectory(name);
+      open.deleteDirectory(name);
       return true;
     } catch (DirectoryNotEmptyException e) {
       return false;
@@ -204,12 +212,11 @@ final class DirectoryRemoval {
     }
   }
 
-  private static void makeWritable(SecureDirectoryStream<Path> open) {
+  private static void keepOthersOut(SecureDirectoryStream<Path> open) {
     try {
-      open.getFileAttributeView(PosixFileAttributeView.class)
-          .setPermissions(PosixFilePermissions.fromString("rwx------"));
+      open.getFileAttributeView(PosixFileAttributeView.class).setPermissions(OWNERS_ALONE);
     } catch (IOException e) {
-      // not ours; the second try says so
+      // Not ours, and we are not root: what can't be removed says so.
     }
   }
 

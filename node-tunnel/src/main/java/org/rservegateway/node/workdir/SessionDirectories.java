@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.rservegateway.node.process.ProcessTable;
@@ -33,8 +34,8 @@ import org.slf4j.LoggerFactory;
  * What R sessions leave on the disk: the directory that Rserve made for each, which it never
  * removes, and what a session's user has in {@link SharedDirectories}. Some of it may be kept for a
  * while ({@link KeptDirectories}). When nothing of it is there any more, the user may serve another
- * session. Of the reaper's thread only; a turn of {@link #work} is short, whatever a session has
- * left.
+ * session ({@link EndedUsers}). Of the reaper's thread only; a turn of {@link #work} is short,
+ * whatever a session has left. What can't be removed is tried again as long as it is there.
  */
 public final class SessionDirectories implements AutoCloseable {
 
@@ -48,7 +49,7 @@ public final class SessionDirectories implements AutoCloseable {
   private static final Pattern NAME = Pattern.compile("conn([1-9][0-9]{0,9})");
 
   /** Something whose removal is under way. */
-  private static final class Pending {
+  private final class Pending {
 
     private final LeftDirectory left;
     private final DirectoryRemoval removal;
@@ -56,7 +57,9 @@ public final class SessionDirectories implements AutoCloseable {
 
     Pending(LeftDirectory left) {
       this.left = left;
-      this.removal = new DirectoryRemoval(left.path(), left.temporaryDirectory());
+      this.removal =
+          new DirectoryRemoval(
+              left.path(), left.temporaryDirectory(), SessionDirectories.this::isOfOneThatLives);
     }
   }
 
@@ -66,9 +69,10 @@ public final class SessionDirectories implements AutoCloseable {
   private final SharedDirectories shared;
   private final KeptDirectories kept;
   private final Deque<Pending> pending = new ArrayDeque<>();
+  private final EndedUsers ended;
 
-  /** How many removals are under way of each user whose session has ended. */
-  private final Map<Long, Integer> pendingOfUser = new HashMap<>();
+  /** What has no user, and could not be removed; a sweep finds the others. */
+  private final Retries<LeftDirectory> retries;
 
   private final Set<Path> failed = new HashSet<>();
 
@@ -87,18 +91,34 @@ public final class SessionDirectories implements AutoCloseable {
       List<Path> shared,
       KeepRules keep,
       Consumer<KeptEnd> keptEnds) {
+    this(table, users, parent, shared, keep, keptEnds, System::nanoTime);
+  }
+
+  /** The same, by another clock, in nanoseconds. */
+  SessionDirectories(
+      ProcessTable table,
+      SessionUsers users,
+      Optional<Path> parent,
+      List<Path> shared,
+      KeepRules keep,
+      Consumer<KeptEnd> keptEnds,
+      LongSupplier clock) {
     this.table = table;
     this.users = users;
     this.parent = parent;
     // Where Rserve was started anew, a user may have another directory there than its session's.
     List<Path> ofUsers = new ArrayList<>(shared);
     users.range().flatMap(range -> parent).ifPresent(ofUsers::add);
-    this.shared = new SharedDirectories(ofUsers, this::removeShared, this::released);
+    this.ended =
+        new EndedUsers(
+            users, ofUsers, this::isMadeByRserve, clock, this::removeShared, this::removeAgain);
+    this.retries = new Retries<>(clock, MAX_FAILURES_REMEMBERED);
+    this.shared = new SharedDirectories(ofUsers, this::removeShared, ended::removed);
     this.kept =
         new KeptDirectories(
             keep,
             parent,
-            System::nanoTime,
+            clock,
             this::isAlive,
             (left, why) -> {
               why.ifPresent(keptEnds);
@@ -123,7 +143,7 @@ public final class SessionDirectories implements AutoCloseable {
   private void leave(RProcess gone, Consumer<LeftDirectory> own) {
     if (gone.user().isPresent()) {
       long user = gone.user().getAsLong();
-      hold(user);
+      ended.hold(user);
       shared.clear(user);
       Optional<Path> directory =
           gone.workDirectory().isEmpty()
@@ -131,7 +151,7 @@ public final class SessionDirectories implements AutoCloseable {
               : Optional.of(Path.of(gone.workDirectory()));
       directory.ifPresent(
           path -> {
-            hold(user);
+            ended.hold(user);
             own.accept(LeftDirectory.ofUser(path, user));
           });
     } else if (!gone.workDirectory().isEmpty()) {
@@ -145,7 +165,7 @@ public final class SessionDirectories implements AutoCloseable {
   }
 
   private void removeOfUser(Path path, long user) {
-    hold(user);
+    ended.hold(user);
     pending.add(new Pending(LeftDirectory.ofUser(path, user)));
   }
 
@@ -155,15 +175,38 @@ public final class SessionDirectories implements AutoCloseable {
     }
   }
 
-  private void hold(long user) {
-    pendingOfUser.merge(user, 1, Integer::sum);
+  private void removeAgain(long user) {
+    ended.hold(user);
+    shared.clear(user);
+    directoryOf(user).ifPresent(path -> removeShared(path, user));
   }
 
-  private void released(long user) {
-    if (pendingOfUser.merge(user, -1, Integer::sum) <= 0) {
-      pendingOfUser.remove(user);
-      users.release(OptionalLong.of(user));
-    }
+  /**
+   * Whether it is the directory that Rserve makes for a session's user. That of a session that has
+   * ended is gone before its user waits. Until it is free, Rserve may make it anew for sessions
+   * that are replaced before a client gets them, and then it is empty.
+   */
+  private boolean isMadeByRserve(Path entry) {
+    return parent.filter(entry.getParent()::equals).isPresent()
+        && RProcess.userOfDirectory(entry.getFileName().toString()).isPresent();
+  }
+
+  /** Whether a directory of this user may be changed by it. */
+  private boolean isOfOneThatLives(long user) {
+    return users.isTaken(user) && !ended.has(user);
+  }
+
+  /** How many users are not free, though no process of their sessions is left. */
+  public int waitingUsers() {
+    return ended.count();
+  }
+
+  /**
+   * Has removed what an earlier node-tunnel has left of users that are not taken: it takes them.
+   * Before the first session is opened, and when all users that have processes are taken.
+   */
+  public void recover() {
+    users.range().ifPresent(ended::recover);
   }
 
   /** The directories that were made for users, of sessions that have ended or not. */
@@ -189,7 +232,12 @@ public final class SessionDirectories implements AutoCloseable {
 
   /** Whether nothing is left to do but to wait until the time of what is kept is over. */
   public boolean isIdle() {
-    return pending.isEmpty() && shared.isIdle() && kept.isIdle();
+    return pending.isEmpty() && shared.isIdle() && kept.isIdle() && ended.isIdle();
+  }
+
+  /** Whether something will be to be done later, which {@link #work} begins. */
+  public boolean waits() {
+    return ended.waits() || !retries.isEmpty();
   }
 
   /** What is kept. */
@@ -199,6 +247,8 @@ public final class SessionDirectories implements AutoCloseable {
 
   /** A turn: many small directories, or a part of a large one. */
   public void work() {
+    retries.takeDue().forEach(left -> pending.add(new Pending(left)));
+    ended.work(MAX_ENTRIES_A_TURN);
     shared.work(MAX_ENTRIES_A_TURN);
     if (pending.isEmpty() && kept.isIdle()) {
       return;
@@ -215,30 +265,38 @@ public final class SessionDirectories implements AutoCloseable {
 
   private int proceed(Pending next, OpenDirectories parents, int most) {
     if (next.left.processId() != 0 && isAlive(next.left.processId())) {
+      retries.forget(next.left);
       return 1; // the id has come round, and with it the name of the directory
     }
     switch (next.removal.proceed(parents, most)) {
       case GONE -> {
         failed.remove(next.removal.path());
-        next.left.user().ifPresent(this::released);
+        retries.forget(next.left);
+        next.left.user().ifPresent(ended::removed);
       }
       case MORE_TO_DO -> {
         if (++next.turns < MAX_TURNS) {
           pending.add(next);
         } else {
-          complain(next.removal.path(), "it does not become empty");
+          failed(next, "it does not become empty");
         }
         return most;
       }
-      // Its user serves no other session, which would find these files.
-      case FAILED -> complain(next.removal.path(), next.removal.failure());
+      case FAILED -> failed(next, next.removal.failure());
     }
     return next.removal.entriesSeen() + 1;
   }
 
-  private void complain(Path directory, String reason) {
-    if (failed.size() < MAX_FAILURES_REMEMBERED && failed.add(directory)) {
-      log.warn("{}, which an R session has left, can't be removed: {}", directory, reason);
+  /** Its user serves no other session, which would find these files, until they are gone. */
+  private void failed(Pending what, String reason) {
+    Path path = what.removal.path();
+    if (what.left.user().isPresent()) {
+      ended.failed(what.left.user().getAsLong());
+    } else if (!retries.add(what.left)) {
+      return;
+    }
+    if (failed.size() < MAX_FAILURES_REMEMBERED && failed.add(path)) {
+      log.warn("{}, which an R session has left, can't be removed now: {}", path, reason);
     }
   }
 
@@ -277,7 +335,7 @@ public final class SessionDirectories implements AutoCloseable {
 
   private void leftShared(long user) {
     if (users.take(user)) {
-      hold(user);
+      ended.hold(user);
       shared.clear(user);
     }
   }
@@ -322,5 +380,6 @@ public final class SessionDirectories implements AutoCloseable {
   @Override
   public void close() {
     shared.close();
+    ended.close();
   }
 }

@@ -107,7 +107,7 @@ final class SharedDirectories implements AutoCloseable {
         while (left > 0 && entries.hasNext()) {
           left--;
           Path entry = entries.next();
-          long user = owner(entry);
+          long user = Owners.of(entry);
           if (leaving.contains(user)) {
             remove.accept(entry, user);
           }
@@ -121,16 +121,6 @@ final class SharedDirectories implements AutoCloseable {
       }
     }
     return false;
-  }
-
-  /** The number of the user whose an entry is; -1 if somebody else has removed it. */
-  private static long owner(Path entry) {
-    try {
-      return Integer.toUnsignedLong(
-          (Integer) Files.getAttribute(entry, "unix:uid", LinkOption.NOFOLLOW_LINKS));
-    } catch (IOException e) {
-      return -1;
-    }
   }
 
   /**
@@ -148,7 +138,7 @@ final class SharedDirectories implements AutoCloseable {
           if (left-- == 0) {
             return;
           }
-          long user = owner(entry);
+          long user = Owners.of(entry);
           if (range.contains(user) && isOlder(entry, before)) {
             found.accept(user);
           }

@@ -631,6 +631,100 @@ class SessionUsersIT {
     }
   }
 
+  /** Nobody is waited for: a user that is lost is missed soon. */
+  @Test
+  void whoMakesNamesInWhatAnEndedSessionHasLeftTakesNoUserAway() throws Exception {
+    UserRange small = new UserRange(1880100230, 1880100241);
+    try (TestRserve few = TestRserve.ofUsers(own, small, Map.of());
+        NodeTunnel of = NodeTunnel.start(config(few, small, own.resolve("state")), PING_INTERVAL);
+        TestGateway passing = new TestGateway(of.address())) {
+      int number = 0;
+      try (TestGateway hostile = new TestGateway(of.address())) {
+        hostile.ready();
+        start(
+            hostile,
+            """
+            exec perl -e '
+              while (1) {
+                for my $d (glob "/tmp/left*") {
+                  for my $n (reverse 0 .. 49) {
+                    mkdir "$d/$n/mine";
+                    for (0 .. 3) { open my $f, ">", "$d/$n/x$_" and $made++; open $f, ">", "$d/$n/mine/x$_"; }
+                  }
+                }
+                if ($made > 100) { open my $f, ">", "/tmp/at-work"; }
+              }'
+            """);
+        for (int round = 0; round < 2 * small.size(); round++) {
+          passing.ready();
+          shell(
+              passing,
+              "umask 0; mkdir /tmp/left$$; for i in $(seq 0 49); do mkdir /tmp/left$$/$i; done");
+          passing.end(++number);
+          passing.message();
+        }
+        assertThat(shell(hostile, "ls /tmp/at-work")).isEqualTo("/tmp/at-work");
+      }
+
+      await("nothing is left")
+          .atMost(TestGateway.PATIENCE)
+          .until(() -> few.files().resolve("tmp").toFile().list().length == 0);
+      Set<Long> serve = new TreeSet<>();
+      for (int more = 0; more < 10 * small.size() && serve.size() < small.size(); more++) {
+        passing.ready();
+        serve.add(userOf(passing));
+        passing.end(++number);
+        passing.message();
+      }
+      assertThat(serve).hasSize((int) small.size());
+    }
+  }
+
+  @Test
+  void nothingOfAnEarlierSessionIsThereWhenItsUserComesRound() throws Exception {
+    UserRange small = new UserRange(1880100250, 1880100259);
+    try (TestRserve few = TestRserve.ofUsers(own, small, Map.of());
+        NodeTunnel of = NodeTunnel.start(config(few, small, own.resolve("state")), PING_INTERVAL);
+        TestGateway living = new TestGateway(of.address());
+        TestGateway passing = new TestGateway(of.address())) {
+      living.ready();
+      assertThat(
+              shell(
+                  living,
+                  """
+                  umask 0; mkdir -p /tmp/open/a/b "$(printf '/dev/shm/d%.0s' $(seq 70) | sed 's,/dev/shm/d,/d,2g')"
+                  ls -d /tmp/open/a/b; echo x >/tmp/open/stays; chmod 711 .; mkdir in
+                  """))
+          .isEqualTo("/tmp/open/a/b");
+      String in = living.evalText("normalizePath('in')");
+      int number = 0;
+      Set<Long> earlier = new HashSet<>();
+      for (int round = 0, met = 0; met < small.size(); round++) {
+        assertThat(round).as("sessions until users come round").isLessThan(200);
+        passing.ready();
+        long user = userOf(passing);
+        assertThat(shell(passing, "find /tmp /dev/shm /var/tmp %s -user $(id -u)".formatted(in)))
+            .as("of user " + user)
+            .isEmpty();
+        met += earlier.add(user) ? 0 : 1;
+        assertThat(
+                shell(
+                    passing,
+                    """
+                    umask 0
+                    for d in /tmp/open /tmp/open/a/b %s $(find /dev/shm -type d | tail -1); do
+                      echo planted >$d/file.$$; mkdir $d/tree.$$; ln -s / $d/link.$$; echo $d
+                    done
+                    """
+                        .formatted(in)))
+            .hasLineCount(4);
+        passing.end(++number);
+        passing.message();
+      }
+      assertThat(shell(living, "cat /tmp/open/stays; ls -d " + in)).isEqualTo("x\n" + in);
+    }
+  }
+
   // ---- the node-tunnel's own end
 
   @ParameterizedTest

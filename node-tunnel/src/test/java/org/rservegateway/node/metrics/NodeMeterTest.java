@@ -35,7 +35,7 @@ class NodeMeterTest {
 
   @Test
   void everyMeterIsThereFromTheStart() {
-    String metrics = new NodeHealth().meters().scrape(new Census(2, 300, 200, 4, 16384));
+    String metrics = new NodeHealth().meters().scrape(new Census(2, 300, 200, 4, 16384, 7));
 
     assertThat(NodeMeter.values())
         .allSatisfy(
@@ -48,6 +48,7 @@ class NodeMeterTest {
         .contains("rserve_node_largest_process_memory 200.0\n")
         .contains("rserve_node_kept_directories 4.0\n")
         .contains("rserve_node_kept_bytes 16384.0\n")
+        .contains("rserve_node_waiting_users 7.0\n")
         .contains("rserve_node_kept_removed_total{reason=\"disk full\"} 0.0\n")
         .contains(
             "rserve_node_sessions_signalled_total{reason=\"gateway\",signal=\"SIGKILL\"} 0.0");

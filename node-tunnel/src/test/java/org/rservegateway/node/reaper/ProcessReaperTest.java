@@ -30,7 +30,7 @@ import org.rservegateway.node.testing.TestConfigs;
 class ProcessReaperTest {
 
   private static final Duration SOON = Duration.ofSeconds(10);
-  private static final UserRange RANGE = new UserRange(1880101100, 1880101199);
+  private static final UserRange RANGE = new UserRange(1880101100, 1880101103);
   private static final long HOUR = Duration.ofHours(1).toNanos();
 
   @TempDir private Path directory;

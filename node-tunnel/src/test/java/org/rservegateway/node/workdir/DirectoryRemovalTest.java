@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,7 +37,8 @@ class DirectoryRemovalTest {
     Files.writeString(Files.createDirectories(directory.resolve("a/b/c")).resolve("file"), "x");
     Path neighbour = Files.writeString(parent.resolve("conn4712"), "x");
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(neighbour).exists();
@@ -45,7 +47,7 @@ class DirectoryRemovalTest {
   @Test
   void aLikelyEntryThatIsAllIsRemovedAndNothingElseIsLookedAt() throws IOException {
     Files.createDirectory(directory.resolve("Rtmp1"));
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "Rtmp1");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "Rtmp1", user -> false);
 
     assertThat(removal.proceed(parents, 100)).isEqualTo(Outcome.GONE);
 
@@ -61,7 +63,7 @@ class DirectoryRemovalTest {
     Files.createDirectories(file.getParent());
     Files.writeString(file, "x");
 
-    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+    assertThat(new DirectoryRemoval(directory, "Rtmp1", user -> false).proceed(parents, 100))
         .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
@@ -76,7 +78,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    assertThat(new DirectoryRemoval(directory, "Rtmp1").proceed(parents, 100))
+    assertThat(new DirectoryRemoval(directory, "Rtmp1", user -> false).proceed(parents, 100))
         .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
@@ -92,7 +94,8 @@ class DirectoryRemovalTest {
     Files.createSymbolicLink(directory.resolve("nowhere"), parent.resolve("nowhere"));
     Files.createSymbolicLink(directory.resolve("round"), directory);
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
     assertThat(file).hasContent("x");
@@ -105,7 +108,7 @@ class DirectoryRemovalTest {
     Files.delete(directory);
     Files.createSymbolicLink(directory, outside);
 
-    new DirectoryRemoval(directory, "").proceed(parents, 100);
+    new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100);
 
     assertThat(file).hasContent("x");
   }
@@ -117,7 +120,8 @@ class DirectoryRemovalTest {
     Files.setPosixFilePermissions(inner, PosixFilePermissions.fromString("r-x------"));
     Files.setPosixFilePermissions(inner.getParent(), PosixFilePermissions.fromString("r--------"));
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 100)).isEqualTo(Outcome.GONE);
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 100))
+        .isEqualTo(Outcome.GONE);
 
     assertThat(directory).doesNotExist();
   }
@@ -128,7 +132,7 @@ class DirectoryRemovalTest {
       Files.writeString(
           Files.createDirectories(directory.resolve("d" + i % 5)).resolve("file" + i), "x");
     }
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
 
     int turns = 1;
     while (removal.proceed(parents, 10) == Outcome.MORE_TO_DO) {
@@ -138,6 +142,25 @@ class DirectoryRemovalTest {
 
     assertThat(directory).doesNotExist();
     assertThat(turns).isBetween(6, 15);
+  }
+
+  @Test
+  void whatIsBeingRemovedIsItsOwnersAlone() throws IOException {
+    Path inner = Files.createDirectory(directory.resolve("inner"));
+    for (int i = 0; i < 50; i++) {
+      Files.writeString(inner.resolve("file" + i), "x");
+    }
+    for (Path one : List.of(directory, inner)) {
+      Files.setPosixFilePermissions(one, PosixFilePermissions.fromString("rwxrwxrwx"));
+    }
+
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
+    assertThat(removal.proceed(parents, 10)).isEqualTo(Outcome.MORE_TO_DO);
+
+    for (Path one : List.of(directory, inner)) {
+      assertThat(Files.getPosixFilePermissions(one))
+          .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    }
   }
 
   @ParameterizedTest
@@ -175,7 +198,7 @@ class DirectoryRemovalTest {
   }
 
   private Outcome removeInTurns(int most) {
-    DirectoryRemoval removal = new DirectoryRemoval(directory, "");
+    DirectoryRemoval removal = new DirectoryRemoval(directory, "", user -> false);
     Outcome outcome = Outcome.MORE_TO_DO;
     for (turns = 0; turns < 1000 && outcome == Outcome.MORE_TO_DO; turns++) {
       outcome = removal.proceed(parents, most);
@@ -197,8 +220,11 @@ class DirectoryRemovalTest {
   void whatIsGoneIsGone() throws IOException {
     Files.delete(directory);
 
-    assertThat(new DirectoryRemoval(directory, "").proceed(parents, 10)).isEqualTo(Outcome.GONE);
-    assertThat(new DirectoryRemoval(directory.resolve("conn1"), "").proceed(parents, 10))
+    assertThat(new DirectoryRemoval(directory, "", user -> false).proceed(parents, 10))
+        .isEqualTo(Outcome.GONE);
+    assertThat(
+            new DirectoryRemoval(directory.resolve("conn1"), "", user -> false)
+                .proceed(parents, 10))
         .isEqualTo(Outcome.GONE);
   }
 }

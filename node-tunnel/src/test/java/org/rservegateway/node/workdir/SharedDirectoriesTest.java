@@ -253,7 +253,8 @@ class SharedDirectoriesTest {
       Files.createFile(tree.resolve("f" + i));
     }
     Path others = give(Files.writeString(one.resolve("others"), "x"), ANOTHER);
-    SessionUsers users = new SessionUsers(Optional.of(RANGE));
+    UserRange few = new UserRange(USER, USER + 1); // nobody is waited for
+    SessionUsers users = new SessionUsers(Optional.of(few));
     users.take(USER);
     RProcess gone =
         new RProcess(5_000_000, 1, 1, "", own.toString(), "", java.util.OptionalLong.of(USER));
@@ -270,12 +271,12 @@ class SharedDirectoriesTest {
       int turns = 0;
       for (; users.isTaken(USER) && turns < MAX_TURNS; turns++) {
         directories.work();
-        assertThat(!users.isTaken(USER))
-            .as("free")
-            .isEqualTo(!Files.exists(own) && !Files.exists(tree));
+        assertThat(users.isTaken(USER) || !(Files.exists(own) || Files.exists(tree)))
+            .as("not free before all is gone")
+            .isTrue();
       }
 
-      assertThat(turns).isGreaterThan(2);
+      assertThat(turns).isBetween(3, MAX_TURNS - 1);
       assertThat(directories.isIdle()).isTrue();
       assertThat(others).exists();
     }
