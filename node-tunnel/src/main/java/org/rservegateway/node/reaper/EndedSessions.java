@@ -31,8 +31,7 @@ import org.slf4j.LoggerFactory;
  */
 final class EndedSessions {
 
-  /** In the log all of this is the reaper's. */
-  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+  private static final Logger log = LoggerFactory.getLogger(EndedSessions.class);
 
   private static final long GRACE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
   private static final long SEARCH_NANOS = TimeUnit.SECONDS.toNanos(1);
@@ -123,7 +122,6 @@ final class EndedSessions {
   void addDue() {
     for (RProcess r : retries.takeDue()) {
       ended.add(new EndedSession(r, retried.get(r), System.nanoTime()));
-      identities.add(r.identity());
     }
   }
 
@@ -285,10 +283,11 @@ final class EndedSessions {
       EndedSession session = all.next();
       if (session.ageNanos(now) > GIVE_UP_NANOS) {
         all.remove();
-        identities.remove(session.r().identity());
         if (session.r().user().isPresent()) {
           retries.add(session.r());
           retried.put(session.r(), session.ending());
+        } else {
+          identities.remove(session.r().identity());
         }
         log.warn(
             "{}: what R {} has started can't be ended: {}",

@@ -15,8 +15,7 @@ import org.slf4j.LoggerFactory;
  */
 final class ReaperThread {
 
-  /** In the log all of this is the reaper's. */
-  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+  private static final Logger log = LoggerFactory.getLogger(ReaperThread.class);
 
   /** So long what is told may wait before the thread hears of it. */
   private static final long GATHERED_MILLIS = 10;

@@ -20,8 +20,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Recovery {
 
-  /** In the log all of this is the reaper's. */
-  private static final Logger log = LoggerFactory.getLogger(ProcessReaper.class);
+  private static final Logger log = LoggerFactory.getLogger(Recovery.class);
 
   private static final int MAX_LOOKS = 10;
 

@@ -167,25 +167,32 @@ final class LeftoverWalk implements AutoCloseable {
     }
   }
 
-  private void enter(Level level, Path path, Object key) throws IOException {
+  private void enter(Level level, Path path, Object key) {
     boolean isDeep = levels.size() >= MAX_LEVELS;
     if (isDeep && deep.size() >= MAX_DEEP) {
       return;
     }
-    // With the dot a pipe in its place can't be opened, which would wait for somebody to write.
-    SecureDirectoryStream<Path> opened =
-        level.stream.newDirectoryStream(path.getFileName().resolve("."));
     try {
-      Object now =
-          opened.getFileAttributeView(BasicFileAttributeView.class).readAttributes().fileKey();
-      if (key.equals(now)) {
+      // With the dot a pipe in its place can't be opened, which would wait for somebody to write.
+      SecureDirectoryStream<Path> opened =
+          level.stream.newDirectoryStream(path.getFileName().resolve("."));
+      if (key.equals(keyOf(opened))) {
         (isDeep ? deep : levels).push(level(path, opened, false));
-        return;
+      } else {
+        opened.close(); // a link, or another directory, has taken its place
       }
     } catch (IOException e) {
       log.debug("{} is not entered: {}", path, e.toString());
     }
-    opened.close(); // a link, or another directory, has taken its place
+  }
+
+  private static Object keyOf(SecureDirectoryStream<Path> open) throws IOException {
+    try {
+      return open.getFileAttributeView(BasicFileAttributeView.class).readAttributes().fileKey();
+    } catch (IOException e) {
+      open.close();
+      throw e;
+    }
   }
 
   private void moveToTop(Level level, Path name, long user) throws IOException {

@@ -70,12 +70,12 @@ class ProcessReaperIT {
   @BeforeEach
   void listen() {
     log.start();
-    ((Logger) LoggerFactory.getLogger(ProcessReaper.class)).addAppender(log);
+    ((Logger) LoggerFactory.getLogger(EndedSessions.class.getPackageName())).addAppender(log);
   }
 
   @AfterEach
   void listenNoMore() {
-    ((Logger) LoggerFactory.getLogger(ProcessReaper.class)).detachAppender(log);
+    ((Logger) LoggerFactory.getLogger(EndedSessions.class.getPackageName())).detachAppender(log);
   }
 
   // ---- R itself

@@ -52,7 +52,7 @@ class OpeningHandlerTest {
   private final Promise<RSession> session = ImmediateEventExecutor.INSTANCE.newPromise();
   private final QuestionChoice choice = new QuestionChoice();
   private final SessionUsers users =
-      new SessionUsers(Optional.of(new UserRange(1880100000, 1880100009)));
+      new SessionUsers(Optional.of(new UserRange(USER - 1, USER + 1)));
 
   /** How often another session was to be opened in place of this one. */
   private final AtomicInteger others = new AtomicInteger();
