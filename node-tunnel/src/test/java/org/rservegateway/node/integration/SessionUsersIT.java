@@ -365,6 +365,18 @@ class SessionUsersIT {
 
   // ---- what is left of a session: nothing
 
+  /** There it would have file systems that no bound counts, and processes that it alone sees. */
+  @ParameterizedTest
+  @ValueSource(strings = {"-U -r", "-U -r -p -f", "-U -r -m", "-U -r -n", "-U -r -i", "-U -r -C"})
+  void aSessionMakesNoNamespaces(String options) throws Exception {
+    try (TestGateway gateway = new TestGateway(node.address())) {
+      gateway.ready();
+
+      assertThat(shell(gateway, "unshare " + options + " true && echo made; true"))
+          .doesNotContain("made");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -377,9 +389,7 @@ class SessionUsersIT {
         // whom a list of all processes mostly does not have
         "cd /; env -i setsid perl -e '$SIG{TERM} = \"IGNORE\"; while (1) { exit if fork }'",
         "cd /; env -i setsid perl -e '$SIG{CHLD} = \"IGNORE\"; fork for 1 .. 3;"
-            + " while (1) { exit if fork }'",
-        // in namespaces of its own
-        "cd /; env -i setsid unshare -U -r -p -f sleep 600"
+            + " while (1) { exit if fork }'"
       })
   void whatHidesGoesWithItsSession(String script) throws Exception {
     try (TestGateway staying = new TestGateway(node.address());
