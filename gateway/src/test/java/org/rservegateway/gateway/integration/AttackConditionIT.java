@@ -234,6 +234,9 @@ class AttackConditionIT {
               "perl -e 'for (29, 68, 64) { exit 0 if syscall($_, 0, 1000, 01777) >= 0 } exit 1'",
               "perl -e 'for (321, 323, 298, 425) { exit 0 if syscall($_, 1, my $x = chr(0) x 200, 120) >= 0 } exit 1'",
               "unshare -Ur true",
+              // F_SETOWN, F_SETSIG, F_SETPIPE_SZ, O_ASYNC of standard error; O_TMPFILE
+              "perl -e 'for ([8, $$], [10, 9], [1031, 4096], [4, 0x2000]) { exit 0 if syscall(72, 2, @$_) >= 0 } exit 1'",
+              "perl -MFcntl -e 'exit(sysopen(F, $ARGV[0], O_RDWR | 020200000, 0600) ? 0 : 1)' /tmp",
               "unshare -Urm mount -t tmpfs x /mnt",
               // AF_VSOCK, AF_ALG, AF_PACKET
               "perl -MSocket -e 'for (40, 38, 17) { exit 0 if socket(S, $_, 1, 0) } exit 1'",
